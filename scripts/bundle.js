@@ -1,0 +1,21 @@
+// Bundles src/ into dist/: the command line and one file for each kind of worker thread. Packages stay packages.
+import { rmSync } from "node:fs";
+import { build } from "esbuild";
+
+rmSync("dist", { recursive: true, force: true });
+await build({
+  entryPoints: {
+    cli: "src/cli/main.ts",
+    "task-worker": "src/workers/task-worker.ts",
+    "sandbox-worker": "src/sandbox/namespaces/sandbox-worker.ts",
+  },
+  outdir: "dist",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  packages: "external",
+  sourcemap: "linked",
+  logLevel: "warning",
+});

@@ -1,0 +1,25 @@
+import type { Digest } from "../base/digest.ts";
+import type { Entry } from "./entry.ts";
+
+/** Content of one file, read from its start. */
+export interface FileReader {
+  /** Fills `into` from its start with the next bytes; the number read, 0 at the end. */
+  read(into: Uint8Array): number;
+  close(): void;
+}
+
+/**
+ * A read-only tree of files: a build context, or a stack of layers (RootfsView). Synchronous, because it is walked file
+ * by file inside worker threads, where a promise for each of 100,000 files costs more than the system call behind it.
+ * Nothing here follows a symlink: `resolve-path.ts` does, and never leaves the root.
+ */
+export interface FileTree {
+  /** The entry at exactly `path`; null when it does not exist or a parent is not a directory. "" is the root. */
+  lstat(path: string): Entry | null;
+  /** The entries directly inside directory `path`, sorted by name in byte order; empty for everything else. */
+  list(path: string): readonly Entry[];
+  /** Opens a regular file. Throws CONTEXT_FILE_CHANGED when what is there no longer is what `entry` says. */
+  open(entry: Entry): FileReader;
+  /** sha256 of a regular file's content; from an index or a stat cache where possible. */
+  digest(entry: Entry): Digest;
+}

@@ -1,0 +1,29 @@
+import type { SandboxSpec } from "./sandbox-spec.ts";
+
+/** Something the machine lacks, and what to do about it. */
+export interface Unavailable {
+  readonly what: string;
+  readonly hint: string;
+}
+
+/** How a process ended. A non-zero exit is a result, not an error. */
+export interface ExitStatus {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+}
+
+export interface ProcessIo {
+  /** Raw output as it comes; chunks need not end at line ends. */
+  output(stream: "stdout" | "stderr", chunk: Uint8Array): void;
+}
+
+/** Runs one process in a fresh sandbox; nothing of it is left when the promise settles. */
+export interface Runtime {
+  /** What is missing on this machine; empty when `run` can work. */
+  probe(): Promise<readonly Unavailable[]>;
+  /**
+   * Rejects with RUNTIME_* when the sandbox could not be made, RUN_USER_NOT_FOUND or RUN_FAILED (command not found)
+   * when the image does not have what the spec names, BUILD_CANCELLED after an abort, when everything has been killed.
+   */
+  run(spec: SandboxSpec, io: ProcessIo, signal: AbortSignal): Promise<ExitStatus>;
+}
