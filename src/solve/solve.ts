@@ -1,0 +1,215 @@
+import type { CacheKey } from "../base/digest.ts";
+import { BuildError } from "../base/errors.ts";
+import { Semaphore } from "../base/semaphore.ts";
+import type { Op, ResultCache } from "./op.ts";
+
+/** Told what happens to each op, at most one of `cached` and `started` each; must not throw. */
+export interface SolveObserver {
+  started(id: string): void;
+  /** The op's result was found, or nothing needed it because a later one was found. */
+  cached(id: string): void;
+  completed(id: string): void;
+  /** The op was cancelled if `error` is BUILD_CANCELLED. */
+  failed(id: string, error: unknown): void;
+}
+
+export interface SolveLimits {
+  /** How many ops may run at the same time. */
+  readonly parallelism: number;
+}
+
+/** An op's key, and its result when the cache has it. */
+interface Identity<R> {
+  readonly key: CacheKey;
+  /** The definition key that shall lead to `key` from now on; null when it does already or there is none. */
+  readonly newAlias: CacheKey | null;
+  /** Made anew although a result may be stored: the op or something it stands on ignores the cache. */
+  readonly forced: boolean;
+  readonly hit: R | null;
+}
+
+/**
+ * Results of `targets`. Asks for keys from the targets down, runs what the cache does not have, as parallel as the graph
+ * and the limits allow. Ops with equal keys run once. After the first failure everything else is cancelled; the promise
+ * rejects with that failure when nothing runs any more. What was finished stays in the cache.
+ */
+export async function solve<R>(
+  ops: readonly Op<R>[],
+  targets: readonly string[],
+  cache: ResultCache<R>,
+  limits: SolveLimits,
+  observer: SolveObserver,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, R>> {
+  const solver = new Solver(ops, cache, limits, observer, signal);
+  return solver.resultsOf(targets);
+}
+
+class Solver<R> {
+  readonly #ops: ReadonlyMap<string, Op<R>>;
+  readonly #cache: ResultCache<R>;
+  readonly #observer: SolveObserver;
+  readonly #places: Semaphore;
+  readonly #abort = new AbortController();
+  readonly #identities = new Map<string, Promise<Identity<R>>>();
+  readonly #results = new Map<string, Promise<R>>();
+  readonly #runs = new Map<CacheKey, Promise<R>>();
+  readonly #reported = new Set<string>();
+  readonly #seenErrors = new Set<unknown>();
+  #firstError: unknown = undefined;
+
+  constructor(
+    ops: readonly Op<R>[],
+    cache: ResultCache<R>,
+    limits: SolveLimits,
+    observer: SolveObserver,
+    signal: AbortSignal,
+  ) {
+    this.#ops = new Map(ops.map((op) => [op.id, op]));
+    this.#cache = cache;
+    this.#observer = observer;
+    this.#places = new Semaphore(limits.parallelism);
+    const cancel = (): void => this.#fail(new BuildError("BUILD_CANCELLED", "the build was cancelled"));
+    if (signal.aborted) cancel();
+    else signal.addEventListener("abort", cancel, { once: true });
+  }
+
+  async resultsOf(targets: readonly string[]): Promise<ReadonlyMap<string, R>> {
+    const settled = await Promise.allSettled(targets.map((id) => this.#result(id)));
+    // Also what no target waits for any more must have ended before the caller cleans up.
+    await Promise.allSettled([...this.#identities.values(), ...this.#results.values()]);
+    if (this.#firstError !== undefined) throw this.#firstError;
+    const results = new Map<string, R>();
+    for (const [position, outcome] of settled.entries()) {
+      if (outcome.status === "rejected") throw outcome.reason;
+      results.set(targets[position] as string, outcome.value);
+    }
+    return results;
+  }
+
+  #op(id: string): Op<R> {
+    const op = this.#ops.get(id);
+    if (op === undefined) throw new BuildError("INTERNAL", `vertex ${id} is not part of the graph`);
+    return op;
+  }
+
+  #result(id: string): Promise<R> {
+    return memo(this.#results, id, () => this.#solveOp(this.#op(id)));
+  }
+
+  #identity(id: string): Promise<Identity<R>> {
+    return memo(this.#identities, id, () => this.#guard(this.#op(id), (op) => this.#identify(op)));
+  }
+
+  async #identify(op: Op<R>): Promise<Identity<R>> {
+    const [definitions, contents] = await Promise.all([
+      this.#identitiesOf(op.definitionInputs),
+      this.#identitiesOf(op.contentInputs),
+    ]);
+    this.#abort.signal.throwIfAborted();
+    const forced = op.ignoreCache || some(definitions, (identity) => identity.forced);
+    const keys = mapValues(definitions, (identity) => identity.key);
+    const definitionKey = await op.definitionKey(
+      new Map([...keys, ...mapValues(contents, (identity) => identity.key)]),
+      this.#abort.signal,
+    );
+    if (op.contentInputs.length === 0) return this.#lookUp(definitionKey, null, forced);
+
+    // A content input that is made anew may come out different under the same key: then only its content counts.
+    const mayUseAlias = !some(contents, (identity) => identity.forced);
+    const known = mayUseAlias ? await this.#cache.lookupAlias(definitionKey) : null;
+    if (known !== null) return this.#lookUp(known, null, forced);
+    const key = await op.contentKey(keys, await this.#resultsById(op.contentInputs), this.#abort.signal);
+    return this.#lookUp(key, definitionKey, forced);
+  }
+
+  async #lookUp(key: CacheKey, newAlias: CacheKey | null, forced: boolean): Promise<Identity<R>> {
+    return { key, newAlias, forced, hit: forced ? null : await this.#cache.lookup(key) };
+  }
+
+  async #solveOp(op: Op<R>): Promise<R> {
+    const identity = await this.#identity(op.id);
+    if (identity.hit !== null) {
+      if (identity.newAlias !== null) await this.#cache.saveAlias(identity.newAlias, identity.key);
+      this.#reportCached(op);
+      return identity.hit;
+    }
+    const inputs = await this.#resultsById([...op.definitionInputs, ...op.contentInputs]);
+    const sharesRun = this.#runs.has(identity.key);
+    const result = await memo(this.#runs, identity.key, () =>
+      this.#guard(op, () => this.#places.use(() => this.#run(op, identity, inputs), this.#abort.signal)),
+    );
+    if (sharesRun) this.#reportCached(op);
+    return result;
+  }
+
+  async #run(op: Op<R>, identity: Identity<R>, inputs: ReadonlyMap<string, R>): Promise<R> {
+    this.#reported.add(op.id);
+    this.#observer.started(op.id);
+    const result = await op.run(inputs, this.#abort.signal);
+    await this.#cache.save(identity.key, result, op);
+    if (identity.newAlias !== null) await this.#cache.saveAlias(identity.newAlias, identity.key);
+    this.#observer.completed(op.id);
+    return result;
+  }
+
+  /** Inputs first, so that a list of steps reads from top to bottom. */
+  #reportCached(op: Op<R>): void {
+    if (this.#reported.has(op.id)) return;
+    this.#reported.add(op.id);
+    for (const input of [...op.definitionInputs, ...op.contentInputs]) this.#reportCached(this.#op(input));
+    this.#observer.cached(op.id);
+  }
+
+  async #guard<T>(op: Op<R>, work: (op: Op<R>) => Promise<T>): Promise<T> {
+    try {
+      this.#abort.signal.throwIfAborted();
+      return await work(op);
+    } catch (error) {
+      // A failure travels up through every op that waits for it: it belongs to the one where it happened.
+      const isFirstSeenHere = error !== this.#abort.signal.reason && !this.#seenErrors.has(error);
+      this.#seenErrors.add(error);
+      if (isFirstSeenHere) this.#observer.failed(op.id, error);
+      this.#fail(error);
+      throw error;
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#firstError !== undefined) return;
+    this.#firstError = error;
+    this.#abort.abort(error);
+  }
+
+  async #identitiesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Identity<R>>> {
+    return byId(ids, (id) => this.#identity(id));
+  }
+
+  async #resultsById(ids: readonly string[]): Promise<ReadonlyMap<string, R>> {
+    return byId(ids, (id) => this.#result(id));
+  }
+}
+
+/** The promise stored for `key`, begun by `start` when there is none. */
+function memo<K, V>(promises: Map<K, Promise<V>>, key: K, start: () => Promise<V>): Promise<V> {
+  const known = promises.get(key);
+  if (known !== undefined) return known;
+  const promise = Promise.resolve().then(start); // a new stack: chains of thousands of ops are asked from their end
+  promise.catch(() => {}); // whoever waits for it gets the rejection; nobody else must
+  promises.set(key, promise);
+  return promise;
+}
+
+async function byId<V>(ids: readonly string[], get: (id: string) => Promise<V>): Promise<ReadonlyMap<string, V>> {
+  const unique = [...new Set(ids)];
+  const values = await Promise.all(unique.map(get));
+  return new Map(unique.map((id, position) => [id, values[position] as V]));
+}
+
+function mapValues<K, V, W>(map: ReadonlyMap<K, V>, change: (value: V) => W): Map<K, W> {
+  return new Map([...map].map(([key, value]) => [key, change(value)]));
+}
+
+function some<V>(map: ReadonlyMap<string, V>, test: (value: V) => boolean): boolean {
+  return [...map.values()].some(test);
+}
