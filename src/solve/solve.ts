@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { CacheKey } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import { Semaphore } from "../base/semaphore.ts";
@@ -69,6 +70,7 @@ class Solver<R> {
     this.#cache = cache;
     this.#observer = observer;
     this.#places = new Semaphore(limits.parallelism);
+    setMaxListeners(0, this.#abort.signal); // every waiting op listens
     const cancel = (): void => this.#fail(new BuildError("BUILD_CANCELLED", "the build was cancelled"));
     if (signal.aborted) cancel();
     else signal.addEventListener("abort", cancel, { once: true });
