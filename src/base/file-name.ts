@@ -67,6 +67,6 @@ const needsByteOrder = /[\ud800-\uffff]/;
 /** Order of two names by their bytes, as Go and strcmp sort them; not by UTF-16 code units. */
 export function compareNames(a: string, b: string): number {
   if (a === b) return 0;
-  if (needsByteOrder.test(a) && needsByteOrder.test(b)) return Buffer.compare(encodeName(a), encodeName(b));
+  if (needsByteOrder.test(a) || needsByteOrder.test(b)) return Buffer.compare(encodeName(a), encodeName(b));
   return a < b ? -1 : 1;
 }
