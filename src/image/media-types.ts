@@ -14,3 +14,12 @@ export const mediaTypes = {
 
 /** How a layer blob is compressed. */
 export type Compression = "none" | "gzip" | "zstd";
+
+export const isManifestType = (mediaType: string): boolean =>
+  mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest;
+
+export const isIndexType = (mediaType: string): boolean =>
+  mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerIndex;
+
+export const isConfigType = (mediaType: string): boolean =>
+  mediaType === mediaTypes.ociConfig || mediaType === mediaTypes.dockerConfig;
