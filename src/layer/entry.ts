@@ -45,9 +45,9 @@ export interface Entry extends Metadata {
 export interface LayerRow extends Metadata {
   readonly path: string;
   /**
-   * `hardlink`: another name of the file row `target` of the same layer.
+   * `hardlink`: another name of the row `target` of the same layer, which is no directory.
    * `whiteout`: `path` of the lower layers is deleted. `opaque`: the lower layers' content of directory `path` is hidden;
-   * stands right after the row of the directory itself.
+   * stands right after the row of the directory itself, if it has one.
    */
   readonly type: EntryType | "hardlink" | "whiteout" | "opaque";
   readonly size: number;

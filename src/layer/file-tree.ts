@@ -3,6 +3,8 @@ import type { Entry } from "./entry.ts";
 
 /** Content of one file, read from its start. */
 export interface FileReader {
+  /** What the whole content must hash to, where that is known; whoever reads and hashes all of it compares. */
+  readonly digest?: Digest | undefined;
   /** Fills `into` from its start with the next bytes; the number read, 0 at the end. */
   read(into: Uint8Array): number;
   close(): void;

@@ -1,6 +1,12 @@
-import type { DiffId } from "../base/digest.ts";
+import { createHash, hash } from "node:crypto";
+import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { asDiffId, type DiffId, type Digest, digestFromHex } from "../base/digest.ts";
+import { BuildError } from "../base/errors.ts";
 import type { LayerRow } from "./entry.ts";
 import type { FileReader } from "./file-tree.ts";
+import { LayerIndexWriter } from "./layer-index-writer.ts";
+import { blockBytes, encodeTarHeader, paddingAfter, tarEnd } from "./tar-encoder.ts";
 
 /** A row before its content was written: the writer finds out digest and offset. */
 export type NewRow = Omit<LayerRow, "digest" | "offset">;
@@ -17,8 +23,143 @@ export interface PackedLayer {
  * (as `LayerRow` says), each directory before its content. A hardlink's target must have come before it.
  */
 export interface LayerWriter {
-  /** `content` is read to its end and closed; null for everything but files. Throws CONTEXT_FILE_CHANGED when it is not `row.size` bytes long. */
+  /**
+   * `content` is read to its end and closed; null for everything but files. Throws CONTEXT_FILE_CHANGED when it is not
+   * `row.size` bytes long, BLOB_DIGEST_MISMATCH when it does not have the digest it promises. Times are cut to seconds.
+   */
   add(row: NewRow, content: FileReader | null): void;
   /** Ends the tar; the files are complete and flushed to disk. */
   finish(): PackedLayer;
+  /** Closes the files of a layer that cannot be finished; they are left to whoever owns the directory. */
+  abandon(): void;
+}
+
+const bufferBytes = 1 << 20;
+
+/**
+ * Starts a layer in an existing `directory`: writes `<directory>/index` and, with `keepTar`, `<directory>/tar`.
+ * Without `keepTar` the tar is only hashed.
+ */
+export function openLayerWriter(directory: string, options: { readonly keepTar: boolean }): LayerWriter {
+  const index = new LayerIndexWriter(join(directory, "index"), true);
+  const tar = new TarOutput(options.keepTar ? openSync(join(directory, "tar"), "wx") : null);
+  return {
+    add(row, content) {
+      const header = encodeTarHeader(row);
+      tar.append(header);
+      const offset = tar.sizeBytes;
+      const whole = { ...row, mtimeNanos: 0 };
+      if (row.type !== "file") {
+        index.add({ ...whole, digest: null, offset: null });
+        return;
+      }
+      if (content === null) throw new BuildError("INTERNAL", `no content for file ${JSON.stringify(row.path)}`);
+      try {
+        const digest = tar.appendContent(row, content);
+        index.add({ ...whole, digest, offset });
+      } finally {
+        content.close();
+      }
+    },
+    finish() {
+      const packed = tar.finish();
+      index.finish(packed.diffId, packed.sizeBytes);
+      return packed;
+    },
+    abandon() {
+      index.abandon();
+      tar.abandon();
+    },
+  };
+}
+
+/** Collects the bytes of a tar in a large buffer that is hashed, and written if there is a file, when it is full. */
+class TarOutput {
+  readonly #fd: number | null;
+  readonly #hash = createHash("sha256");
+  readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  #used = 0;
+  #flushed = 0;
+
+  constructor(fd: number | null) {
+    this.#fd = fd;
+  }
+
+  get sizeBytes(): number {
+    return this.#flushed + this.#used;
+  }
+
+  append(bytes: Readonly<Uint8Array>): void {
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#used === bufferBytes) this.#flush();
+      const part = bytes.subarray(at, at + bufferBytes - this.#used);
+      this.#buffer.set(part, this.#used);
+      this.#used += part.length;
+      at += part.length;
+    }
+  }
+
+  /** Appends a file's content, read straight into the buffer, and its padding. */
+  appendContent(row: NewRow, content: FileReader): Digest {
+    if (bufferBytes - this.#used < Math.min(row.size + blockBytes, bufferBytes)) this.#flush();
+    const begin = this.#used;
+    const fitsBuffer = row.size <= bufferBytes - begin;
+    const contentHash = fitsBuffer ? null : createHash("sha256");
+    for (let left = row.size; left > 0; ) {
+      if (this.#used === bufferBytes) this.#flush();
+      const space = this.#buffer.subarray(this.#used, Math.min(this.#used + left, bufferBytes));
+      const got = content.read(space);
+      if (got === 0) throw changed(row, `is shorter than the ${row.size} bytes it had`);
+      contentHash?.update(got === space.length ? space : space.subarray(0, got));
+      this.#used += got;
+      left -= got;
+    }
+    const probe = Buffer.allocUnsafe(1);
+    if (content.read(probe) !== 0) throw changed(row, `is longer than the ${row.size} bytes it had`);
+    const hex =
+      contentHash === null
+        ? hash("sha256", this.#buffer.subarray(begin, begin + row.size), "hex")
+        : contentHash.digest("hex");
+    const digest = digestFromHex(hex);
+    if (content.digest !== undefined && content.digest !== digest) {
+      throw new BuildError(
+        "BLOB_DIGEST_MISMATCH",
+        `content of ${JSON.stringify(row.path)}: got ${digest}, want ${content.digest}`,
+      );
+    }
+    this.append(tarEnd.subarray(0, paddingAfter(row.size)));
+    return digest;
+  }
+
+  finish(): PackedLayer {
+    this.append(tarEnd);
+    this.#flush();
+    if (this.#fd !== null) {
+      fsyncSync(this.#fd);
+      closeSync(this.#fd);
+    }
+    return { diffId: asDiffId(digestFromHex(this.#hash.digest("hex"))), sizeBytes: this.#flushed };
+  }
+
+  abandon(): void {
+    if (this.#fd !== null) closeSync(this.#fd);
+  }
+
+  #flush(): void {
+    const full = this.#buffer.subarray(0, this.#used);
+    this.#hash.update(full);
+    if (this.#fd !== null) for (let at = 0; at < full.length; ) at += writeSync(this.#fd, full, at);
+    this.#flushed += full.length;
+    this.#used = 0;
+  }
+}
+
+function changed(row: NewRow, how: string): BuildError {
+  return new BuildError(
+    "CONTEXT_FILE_CHANGED",
+    `file ${JSON.stringify(row.path)} changed while it was read: it ${how}`,
+    {
+      hint: "build again when nothing writes to it",
+    },
+  );
 }

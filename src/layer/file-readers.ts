@@ -1,0 +1,84 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { type Digest, digestOf } from "../base/digest.ts";
+import { BuildError } from "../base/errors.ts";
+import type { FileReader } from "./file-tree.ts";
+
+/** Reads `bytes`. */
+export function readerOf(bytes: Uint8Array): FileReader {
+  let at = 0;
+  return {
+    digest: digestOf(bytes),
+    read(into) {
+      const part = bytes.subarray(at, at + into.length);
+      into.set(part);
+      at += part.length;
+      return part.length;
+    },
+    close() {},
+  };
+}
+
+/** Reads `size` bytes of `file` from byte `offset` on: a content inside a tar. */
+export function openRange(file: string, offset: number, size: number, digest?: Digest): FileReader {
+  const fd = openSync(file, "r");
+  let at = 0;
+  return {
+    digest,
+    read(into) {
+      const want = Math.min(into.length, size - at);
+      if (want === 0) return 0;
+      const got = readSync(fd, into, 0, want, offset + at);
+      at += got;
+      return got;
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+/**
+ * Reads a regular file of `size` bytes, named by its bytes; follows no link in the last component and never waits for
+ * the other side of a fifo. Throws CONTEXT_FILE_CHANGED when something else is there.
+ */
+export function openRegularFile(path: Buffer, size: number, digest?: Digest): FileReader {
+  const fd = openOrChanged(path);
+  const stat = fstatSync(fd);
+  if (!stat.isFile() || stat.size !== size) {
+    closeSync(fd);
+    throw fileChanged(path, stat.isFile() ? `got ${stat.size} bytes, want ${size}` : "it is no regular file");
+  }
+  return {
+    digest,
+    read: (into) => readSync(fd, into, 0, into.length, null),
+    close: () => closeSync(fd),
+  };
+}
+
+function openOrChanged(path: Buffer): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (cause) {
+    throw fileChanged(path, "it cannot be opened", cause);
+  }
+}
+
+function fileChanged(path: Buffer, how: string, cause?: unknown): BuildError {
+  return new BuildError("CONTEXT_FILE_CHANGED", `file ${JSON.stringify(path.toString())} changed: ${how}`, { cause });
+}
+
+/** The whole content, at most `limit` bytes of it; closes the reader. */
+export function readAll(reader: FileReader, limit: number): Buffer {
+  try {
+    const parts: Buffer[] = [];
+    let left = limit;
+    while (left > 0) {
+      const part = Buffer.allocUnsafe(Math.min(left, 1 << 16));
+      const got = reader.read(part);
+      if (got === 0) break;
+      parts.push(part.subarray(0, got));
+      left -= got;
+    }
+    return Buffer.concat(parts);
+  } finally {
+    reader.close();
+  }
+}

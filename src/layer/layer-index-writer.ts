@@ -1,0 +1,69 @@
+import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
+import type { DiffId } from "../base/digest.ts";
+import { BuildError } from "../base/errors.ts";
+import type { LayerRow } from "./entry.ts";
+import { encodeFooter, encodeHeader, encodeRow } from "./index-line.ts";
+import { comparePaths } from "./path-order.ts";
+
+const flushCharacters = 1 << 18;
+
+/** Writes a layer's index row by row. Rows come sorted, see `LayerRow`. */
+export class LayerIndexWriter {
+  readonly #fd: number;
+  #pending: string;
+  #count = 0;
+  #last: LayerRow | null = null;
+  readonly #links = new Map<string, string[]>();
+
+  /** Creates `file`. `isCanonical`: the tar can be made again from rows and contents. */
+  constructor(file: string, isCanonical: boolean) {
+    this.#fd = openSync(file, "wx");
+    this.#pending = `${encodeHeader(isCanonical)}\n`;
+  }
+
+  /** Throws INTERNAL when `row` does not sort behind the one before. */
+  add(row: LayerRow): void {
+    const last = this.#last;
+    if (last !== null && !isBehind(last, row)) {
+      throw new BuildError(
+        "INTERNAL",
+        `layer row ${JSON.stringify(row.path)} comes after ${JSON.stringify(last.path)}`,
+      );
+    }
+    this.#last = row;
+    this.#count += 1;
+    if (row.type === "hardlink") this.#addLink(row.target as string, row.path);
+    this.#pending += `${encodeRow(row)}\n`;
+    if (this.#pending.length >= flushCharacters) this.#flush();
+  }
+
+  /** Completes the file and flushes it to disk. */
+  finish(diffId: DiffId, sizeBytes: number): void {
+    this.#pending += `${encodeFooter({ rows: this.#count, diffId, sizeBytes, links: [...this.#links.values()] })}\n`;
+    this.#flush();
+    fsyncSync(this.#fd);
+    closeSync(this.#fd);
+  }
+
+  /** Closes the file where it stands; what was written is no index. */
+  abandon(): void {
+    closeSync(this.#fd);
+  }
+
+  #addLink(target: string, path: string): void {
+    const names = this.#links.get(target);
+    if (names === undefined) this.#links.set(target, [target, path]);
+    else names.push(path);
+  }
+
+  #flush(): void {
+    const bytes = Buffer.from(this.#pending, "utf8");
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
+    this.#pending = "";
+  }
+}
+
+function isBehind(before: LayerRow, row: LayerRow): boolean {
+  const order = comparePaths(before.path, row.path);
+  return order < 0 || (order === 0 && before.type === "directory" && row.type === "opaque");
+}
