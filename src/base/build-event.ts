@@ -11,6 +11,8 @@ export interface VertexInfo {
 
 /** What happens during a build, as data; only `cli/` renders it. Times are milliseconds since the epoch. */
 export type BuildEvent =
+  /** The Dockerfile as it was read, for excerpts around an error. */
+  | { readonly kind: "dockerfile"; readonly atMs: number; readonly file: string; readonly text: string }
   | { readonly kind: "plan"; readonly atMs: number; readonly vertices: readonly VertexInfo[] }
   | { readonly kind: "started"; readonly atMs: number; readonly vertex: string }
   | { readonly kind: "cached"; readonly atMs: number; readonly vertex: string }

@@ -69,6 +69,7 @@ export const errorKinds = {
   LAYER_ESCAPES_ROOT: "corruption",
   LAYER_TOO_LARGE: "corruption",
   LAYER_NOT_FOUND: "corruption",
+  STORE_RECORD_INVALID: "corruption",
   IMAGE_INVALID: "corruption",
   // output
   IMAGE_NOT_FOUND: "user",

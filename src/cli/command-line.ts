@@ -1,0 +1,223 @@
+import { Command, CommanderError, Option } from "commander";
+import { BuildError } from "../base/errors.ts";
+
+/** Options every command has. */
+export interface GlobalOptions {
+  readonly root?: string;
+  readonly debug?: boolean;
+}
+
+/** Options of `build` as the command line gives them, unparsed. */
+export interface BuildOptions extends GlobalOptions {
+  readonly tag: readonly string[];
+  readonly file?: string;
+  readonly buildArg: readonly string[];
+  readonly target?: string;
+  readonly platform: readonly string[];
+  readonly cache: boolean;
+  /** `--no-cache-filter`: commander takes the `no-` off. */
+  readonly cacheFilter: readonly string[];
+  readonly pull?: boolean;
+  readonly label: readonly string[];
+  readonly annotation: readonly string[];
+  readonly network: string;
+  readonly addHost: readonly string[];
+  readonly shmSize?: string;
+  readonly ulimit: readonly string[];
+  readonly secret: readonly string[];
+  readonly ssh: readonly string[];
+  readonly buildContext: readonly string[];
+  readonly output: readonly string[];
+  readonly allow: readonly string[];
+  readonly iidfile?: string;
+  readonly metadataFile?: string;
+  readonly quiet?: boolean;
+  readonly progress: string;
+  readonly jobs?: string;
+}
+
+export interface ImagesOptions extends GlobalOptions {
+  readonly quiet?: boolean;
+  readonly digests?: boolean;
+  readonly trunc: boolean;
+}
+
+export interface HistoryOptions extends GlobalOptions {
+  readonly trunc: boolean;
+  readonly quiet?: boolean;
+}
+
+export interface RmiOptions extends GlobalOptions {
+  readonly force?: boolean;
+}
+
+export interface PruneOptions extends GlobalOptions {
+  readonly all?: boolean;
+  readonly keepStorage?: string;
+  readonly until?: string;
+}
+
+export interface DuOptions extends GlobalOptions {
+  readonly verbose?: boolean;
+}
+
+/** What runs when a command was recognised; each is loaded only then. */
+export interface CommandHandlers {
+  build(context: string, options: BuildOptions): Promise<void>;
+  images(repository: string | undefined, options: ImagesOptions): Promise<void>;
+  history(image: string, options: HistoryOptions): Promise<void>;
+  inspect(images: readonly string[], options: GlobalOptions): Promise<void>;
+  tag(source: string, target: string, options: GlobalOptions): Promise<void>;
+  rmi(images: readonly string[], options: RmiOptions): Promise<void>;
+  prune(options: PruneOptions): Promise<void>;
+  du(options: DuOptions): Promise<void>;
+  debugInstructions(file: string, options: GlobalOptions): Promise<void>;
+  version(): void;
+}
+
+export interface Streams {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
+const collectList = (value: string, previous: readonly string[]): readonly string[] => [
+  ...previous,
+  ...value.split(","),
+];
+
+const repeatable = (flags: string, description: string): Option =>
+  new Option(flags, description).default([], "none").argParser(collect);
+const repeatableList = (flags: string, description: string): Option =>
+  new Option(flags, description).default([], "none").argParser(collectList);
+
+/**
+ * Reads `args` (without program name) and runs the command they name. Throws USAGE_* for a command line that cannot be
+ * understood; help and version are printed, not thrown.
+ */
+export async function runCommandLine(
+  args: readonly string[],
+  handlers: CommandHandlers,
+  streams: Streams,
+): Promise<void> {
+  const program = createProgram(handlers, streams);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return;
+    throw usageError(error);
+  }
+}
+
+/** commander writes `error: unknown option '--taget'\n(Did you mean --target?)`. */
+function usageError(error: CommanderError): BuildError {
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const code = error.code === "commander.unknownOption" ? "USAGE_UNKNOWN_FLAG" : "USAGE_INVALID";
+  const suggestion = rest.join(" ").replace(/^\(Did you mean (.*)\?\)$/, 'did you mean "$1"?');
+  return new BuildError(code, first, { hint: suggestion === "" ? "see tsbuild --help" : suggestion });
+}
+
+function createProgram(handlers: CommandHandlers, streams: Streams): Command {
+  const program = new Command("tsbuild")
+    .description("Builds container images from Dockerfiles, without a daemon.")
+    .configureOutput({ writeOut: streams.out, writeErr: streams.out, outputError: () => {} })
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .enablePositionalOptions()
+    .option("--version", "print the version")
+    .on("option:version", () => {
+      handlers.version();
+      throw new CommanderError(0, "commander.version", "");
+    });
+
+  const command = (name: string, description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .option("--root <dir>", "the store (TSBUILD_ROOT; /var/lib/tsbuild as root, the XDG data directory otherwise)")
+      .option("--debug", "show stack traces and causes of errors");
+
+  addBuild(program, handlers);
+  command("images", "list the images of the store")
+    .argument("[repository]", "only images of this repository")
+    .option("-q, --quiet", "print image IDs only")
+    .option("--digests", "show manifest digests")
+    .option("--no-trunc", "show whole image IDs")
+    .action((repository: string | undefined, options: ImagesOptions) => handlers.images(repository, options));
+  command("history", "show how an image was made, newest step first")
+    .argument("<image>", "reference, image ID or the beginning of one")
+    .option("--no-trunc", "show whole texts")
+    .option("-q, --quiet", "print image IDs only")
+    .action((image: string, options: HistoryOptions) => handlers.history(image, options));
+  command("inspect", "print everything about images, as JSON")
+    .argument("<images...>", "references, image IDs or beginnings of them")
+    .action((images: string[], options: GlobalOptions) => handlers.inspect(images, options));
+  command("tag", "give an image another name")
+    .argument("<image>", "reference, image ID or the beginning of one")
+    .argument("<reference>", "the new name")
+    .action((image: string, reference: string, options: GlobalOptions) => handlers.tag(image, reference, options));
+  command("rmi", "remove images from the store")
+    .argument("<images...>", "references, image IDs or beginnings of them")
+    .option("-f, --force", "remove an image that has several names by its ID")
+    .action((images: string[], options: RmiOptions) => handlers.rmi(images, options));
+  command("prune", "remove build cache that nothing needs")
+    .option("-a, --all", "remove all build cache; images stay")
+    .option("--keep-storage <size>", "keep the most recently used cache up to this size")
+    .option("--until <duration>", "remove only what was not used for so long: 24h, 7d")
+    .action((options: PruneOptions) => handlers.prune(options));
+  command("du", "show what the store holds and how much of it prune can free")
+    .option("-v, --verbose", "show every cache record")
+    .action((options: DuOptions) => handlers.du(options));
+  const debug = program.command("debug").description("print what the parts of the builder hand to each other, as JSON");
+  debug
+    .command("instructions")
+    .description("the instructions of a Dockerfile")
+    .argument("<file>", "path of the Dockerfile")
+    .action((file: string, options: GlobalOptions) => handlers.debugInstructions(file, options));
+  program
+    .command("version")
+    .description("print the version")
+    .action(() => handlers.version());
+  return program;
+}
+
+function addBuild(program: Command, handlers: CommandHandlers): void {
+  program
+    .command("build", { isDefault: true })
+    .description("build an image from a Dockerfile (the default command)")
+    .argument("<context>", "directory, - for a tar or a Dockerfile on stdin, a git URL (#ref:subdir) or an http(s) URL")
+    .addOption(repeatable("-t, --tag <reference>", "name of the image, repeatable"))
+    .option("-f, --file <path>", "the Dockerfile, - for stdin (default: Dockerfile in the context)")
+    .addOption(repeatable("--build-arg <name[=value]>", "value of an ARG; from the environment when no = is given"))
+    .option("--target <stage>", "the stage to build (default: the last one)")
+    .addOption(repeatableList("--platform <os/arch[/variant]>", "platforms to build for, separated by commas"))
+    .option("--no-cache", "do not use the cache")
+    .addOption(repeatableList("--no-cache-filter <stage>", "do not use the cache for these stages"))
+    .option("--pull", "ask the registry for base images even if they are in the store")
+    .addOption(repeatable("--label <name=value>", "label of the image"))
+    .addOption(repeatable("--annotation <name=value>", "OCI annotation of the image"))
+    .addOption(new Option("--network <mode>", "network of RUN").choices(["default", "none", "host"]).default("default"))
+    .addOption(repeatable("--add-host <name:address>", "line for /etc/hosts in RUN"))
+    .option("--shm-size <size>", "size of /dev/shm in RUN (default: 64m)")
+    .addOption(repeatable("--ulimit <name=soft[:hard]>", "resource limit in RUN"))
+    .addOption(repeatable("--secret <id=,src=|env=>", "secret for RUN --mount=type=secret"))
+    .addOption(repeatable("--ssh <id[=socket]>", "ssh agent for RUN --mount=type=ssh"))
+    .addOption(
+      repeatable("--build-context <name=source>", "more contexts: a directory, URL, docker-image:// or oci-layout://"),
+    )
+    .addOption(repeatable("-o, --output <type=,dest=|DIR|->", "where the image goes: type=image|oci|docker|tar|local"))
+    .addOption(repeatableList("--allow <entitlement>", "allow network.host or security.insecure to RUN"))
+    .option("--iidfile <path>", "write the image ID to a file")
+    .option("--metadata-file <path>", "write what was built to a file, as JSON")
+    .option("-q, --quiet", "print the image ID only")
+    .addOption(
+      new Option("--progress <kind>", "how progress is shown")
+        .choices(["auto", "tty", "plain", "rawjson", "quiet"])
+        .default("auto"),
+    )
+    .option("--jobs <number>", "how many steps run at the same time (default: the number of processors)")
+    .option("--root <dir>", "the store (TSBUILD_ROOT; /var/lib/tsbuild as root, the XDG data directory otherwise)")
+    .option("--debug", "show stack traces and causes of errors")
+    .action((context: string, options: BuildOptions) => handlers.build(context, options));
+}

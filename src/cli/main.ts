@@ -1,0 +1,34 @@
+import { exitCodeOf } from "../base/errors.ts";
+import { type CommandHandlers, runCommandLine } from "./command-line.ts";
+import { renderError } from "./render-error.ts";
+import { ReportedError } from "./reported-error.ts";
+
+/** Each command's module is loaded when the command runs: a start pays only for what it uses. */
+const handlers: CommandHandlers = {
+  build: async (context, options) => (await import("./build-command.ts")).runBuild(context, options),
+  images: async (repository, options) => (await import("./images-command.ts")).runImages(repository, options),
+  history: async (image, options) => (await import("./history-command.ts")).runHistory(image, options),
+  inspect: async (images, options) => (await import("./inspect-command.ts")).runInspect(images, options),
+  tag: async (source, target, options) => (await import("./tag-command.ts")).runTag(source, target, options),
+  rmi: async (images, options) => (await import("./rmi-command.ts")).runRmi(images, options),
+  prune: async (options) => (await import("./prune-command.ts")).runPrune(options),
+  du: async (options) => (await import("./du-command.ts")).runDu(options),
+  debugInstructions: async (file) => (await import("./debug-command.ts")).printInstructions(file),
+  version: () => {
+    process.stdout.write(`tsbuild ${process.env.npm_package_version ?? ""}\n`);
+  },
+};
+
+/** Runs the command line; what the process shall exit with. */
+export async function main(args: readonly string[]): Promise<number> {
+  const out = (text: string): void => void process.stdout.write(text);
+  const err = (text: string): void => void process.stderr.write(text);
+  try {
+    await runCommandLine(args, handlers, { out, err });
+    return 0;
+  } catch (error) {
+    if (error instanceof ReportedError) return exitCodeOf(error.cause);
+    err(renderError(error, { excerpt: null, step: null, debug: args.includes("--debug") }));
+    return exitCodeOf(error);
+  }
+}

@@ -1,0 +1,61 @@
+import type { Readable, Writable } from "node:stream";
+import type { Digest } from "../base/digest.ts";
+import type { Platform } from "../image/platform.ts";
+import type { OutputReceipt } from "../output/output.ts";
+import type { OutputSpec } from "../output/parse-output-flag.ts";
+import type { BuildWarning } from "../plan/build-graph.ts";
+import type { Entitlement } from "../plan/plan-input.ts";
+
+/** Where a secret's bytes come from. */
+export type SecretSource =
+  | { readonly id: string; readonly kind: "file"; readonly path: string }
+  | { readonly id: string; readonly kind: "env"; readonly name: string };
+
+/** An ssh agent socket forwarded under an id. */
+export interface SshSource {
+  readonly id: string;
+  readonly socket: string;
+}
+
+/** Everything the user said about one build. */
+export interface BuildRequest {
+  /** A directory, `-` for stdin, a git URL or an http(s) URL. */
+  readonly context: string;
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  /** `-f`: a path, `-` for stdin; null for the context's own Dockerfile. */
+  readonly dockerfile: string | null;
+  readonly tags: readonly string[];
+  readonly buildArgs: ReadonlyMap<string, string>;
+  readonly target: string | null;
+  readonly platforms: readonly Platform[];
+  /** True for every stage, or names of stages. */
+  readonly noCache: boolean | readonly string[];
+  /** Ask the registry for bases even if they are in the store. */
+  readonly pull: boolean;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly annotations: ReadonlyMap<string, string>;
+  readonly network: "default" | "none" | "host";
+  readonly extraHosts: readonly { readonly name: string; readonly address: string }[];
+  readonly shmSizeBytes: number | null;
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly secrets: readonly SecretSource[];
+  readonly ssh: readonly SshSource[];
+  /** `--build-context`: name to what it stands for. */
+  readonly namedContexts: ReadonlyMap<string, string>;
+  readonly outputs: readonly OutputSpec[];
+  readonly entitlements: readonly Entitlement[];
+  /** How many steps run at the same time. */
+  readonly jobs: number;
+}
+
+/** What a build made. */
+export interface BuildReceipt {
+  readonly images: readonly {
+    readonly platform: Platform;
+    /** Digest of the image config. */
+    readonly imageId: Digest;
+  }[];
+  readonly outputs: readonly OutputReceipt[];
+  readonly warnings: readonly BuildWarning[];
+}
