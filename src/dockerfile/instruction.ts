@@ -3,7 +3,7 @@ import type { SourceLocation } from "../base/source-location.ts";
 /** A word's text with its heredoc body, as RUN, COPY and ADD take them. */
 export interface Heredoc {
   readonly name: string;
-  /** The raw body, every line with its line end. */
+  /** The raw body, every line with its line end; `heredocText` removes what `chomp` asks for. */
   readonly content: string;
   /** False when the name was quoted: variables in the body are not expanded. */
   readonly expand: boolean;
@@ -42,7 +42,7 @@ export interface MountFlag {
   readonly mode: number | null;
   readonly uid: number | null;
   readonly gid: number | null;
-  /** secret only: name of the environment variable. */
+  /** secret only: name of the environment variable; "" for the default one, null when not given. */
   readonly env: string | null;
 }
 
@@ -81,7 +81,9 @@ export type Instruction = Common &
         readonly stageNameAsWritten: string | null;
         readonly asKeyword: string | null;
       }
+    /** At least one; keys are never empty. */
     | { readonly kind: "arg"; readonly args: readonly KeyValue[] }
+    /** `legacy`: one pair without an equals sign, its value the rest of the line. Values are never null. */
     | { readonly kind: "env"; readonly pairs: readonly KeyValue[]; readonly legacy: boolean }
     | { readonly kind: "label"; readonly pairs: readonly KeyValue[]; readonly legacy: boolean }
     | {
@@ -103,6 +105,7 @@ export type Instruction = Common &
       } & Transfer)
     | { readonly kind: "workdir"; readonly path: string }
     | { readonly kind: "user"; readonly user: string }
+    /** Unexpanded words, sorted. */
     | { readonly kind: "expose"; readonly ports: readonly string[] }
     | { readonly kind: "volume"; readonly paths: readonly string[] }
     | { readonly kind: "stopsignal"; readonly signal: string }

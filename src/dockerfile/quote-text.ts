@@ -1,0 +1,11 @@
+const maxShown = 120;
+
+/** A piece of the Dockerfile for a message: quoted, control characters escaped, shortened when it is long. */
+export function quoteText(text: string): string {
+  return JSON.stringify(shorten(text));
+}
+
+/** The same without quotes. */
+export function shorten(text: string): string {
+  return text.length <= maxShown ? text : `${text.slice(0, maxShown)}…`;
+}
