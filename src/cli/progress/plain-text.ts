@@ -1,4 +1,3 @@
-// biome-ignore lint/complexity/useRegexLiterals: control characters are easier to read as escapes in a string
 const sequences = new RegExp(
   [
     "\\u001b\\[[0-?]*[ -/]*[@-~]", // CSI: colours, cursor movement
