@@ -1,0 +1,165 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { access, mkdir, readFile, readlink, rename, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { type DiffId, type Digest, digestFromHex, hexOf } from "../base/digest.ts";
+import { BuildError } from "../base/errors.ts";
+import type { LayerLocation } from "../layer/layer-location.ts";
+import type { PackedLayer } from "../layer/layer-writer.ts";
+import { ignoreMissing, moveInto, readSmallFile, removeFile, replaceFile } from "./atomic-file.ts";
+import type { LayerRecords } from "./layer-records.ts";
+import { isMissing, systemErrorCode, withStorageErrors } from "./storage-error.ts";
+import type { LayerFileName, StorePaths } from "./store-paths.ts";
+
+/**
+ * The forms of a layer that lie in `layers/<hex>/`: index, tar and directory. The index is put in its place last and
+ * makes the layer visible.
+ */
+export class LayerFiles {
+  readonly #paths: StorePaths;
+  readonly #records: LayerRecords;
+  /** Layers whose index was verified by this process. */
+  readonly #verified = new Set<DiffId>();
+
+  constructor(paths: StorePaths, records: LayerRecords) {
+    this.#paths = paths;
+    this.#records = records;
+  }
+
+  /** Where the layer's forms are; null when it has no index, or neither tar nor directory. Nothing is read but names. */
+  async locate(diffId: DiffId): Promise<LayerLocation | null> {
+    const file = (name: LayerFileName): string => this.#paths.layerFile(diffId, name);
+    const [hasIndex, hasTar, directory] = await Promise.all([
+      exists(file("index")),
+      exists(file("tar")),
+      this.#directoryOf(diffId),
+    ]);
+    if (!hasIndex || (!hasTar && directory === null)) return null;
+    return { diffId, indexFile: file("index"), tarFile: hasTar ? file("tar") : null, directory };
+  }
+
+  /** Whether the index has the bytes that were put there; looked at once a process. */
+  async isIndexSound(diffId: DiffId): Promise<boolean> {
+    if (this.#verified.has(diffId)) return true;
+    const record = await this.#records.layer(diffId);
+    if (record === null) return false;
+    if ((await digestOfFile(this.#paths.layerFile(diffId, "index"))) !== record.indexDigest) return false;
+    this.#verified.add(diffId);
+    return true;
+  }
+
+  /** Takes over `<temporary>/index` and `<temporary>/tar`. */
+  async adoptTar(temporary: string, layer: PackedLayer): Promise<void> {
+    await withStorageErrors(this.#paths.layer(layer.diffId), async () => {
+      await moveInto(join(temporary, "tar"), this.#paths.layerFile(layer.diffId, "tar"));
+      await this.#adoptIndex(temporary, layer);
+    });
+  }
+
+  /** Takes over the directory `<temporary>/dir`, and `<temporary>/index` if the layer has none. */
+  async adoptDirectory(temporary: string, layer: PackedLayer): Promise<void> {
+    await withStorageErrors(this.#paths.layer(layer.diffId), async () => {
+      await this.#publishDirectory(join(temporary, "dir"), layer.diffId);
+      if (!(await exists(this.#paths.layerFile(layer.diffId, "index")))) await this.#adoptIndex(temporary, layer);
+    });
+  }
+
+  /**
+   * Whether the directory form may have lost content: it was made before this machine was last started, and nothing
+   * made sure that its files had reached the disk.
+   */
+  async isDoubtful(diffId: DiffId): Promise<boolean> {
+    const bootId = await readSmallFile(this.#paths.layerFile(diffId, "boot-id"));
+    return bootId !== null && bootId.toString("latin1") !== (await currentBootId());
+  }
+
+  /** Notes that the directory form was verified after it had been read back from disk. */
+  async trustDirectory(diffId: DiffId): Promise<void> {
+    await removeFile(this.#paths.layerFile(diffId, "boot-id"));
+  }
+
+  /** Takes a form out of use; the directory's files stay until the next prune. */
+  async dropForm(diffId: DiffId, form: "tar" | "dir"): Promise<void> {
+    await removeFile(this.#paths.layerFile(diffId, form));
+  }
+
+  /** Sets index, tar and directory aside; returns the directory they are in now. The layer's blobs stay known. */
+  async quarantine(diffId: DiffId): Promise<string> {
+    this.#verified.delete(diffId);
+    const target = this.#paths.quarantine(`layer-${hexOf(diffId)}-${randomBytes(4).toString("hex")}`);
+    await withStorageErrors(target, async () => {
+      await mkdir(target, { recursive: true, mode: 0o700 });
+      for (const name of ["index", "tar", "dir"] as const)
+        await rename(this.#paths.layerFile(diffId, name), join(target, name)).catch(ignoreMissing);
+    });
+    return target;
+  }
+
+  async #adoptIndex(temporary: string, { diffId, sizeBytes }: PackedLayer): Promise<void> {
+    const indexDigest = await digestOfFile(join(temporary, "index"));
+    await this.#records.saveLayer(diffId, { sizeBytes, indexDigest });
+    await moveInto(join(temporary, "index"), this.#paths.layerFile(diffId, "index"));
+  }
+
+  async #publishDirectory(made: string, diffId: DiffId): Promise<void> {
+    const path = this.#paths.layerFile(diffId, "boot-id");
+    await replaceFile(path, await currentBootId(), this.#paths.temporary, "eventual");
+    const id = await this.#moveToShortName(made);
+    const draft = join(this.#paths.temporary, `link-${id}`);
+    await symlink(`../../dirs/${id}`, draft);
+    await rename(draft, this.#paths.layerFile(diffId, "dir"));
+  }
+
+  /** Names are short because the options of an overlay mount must fit a page. */
+  async #moveToShortName(made: string): Promise<string> {
+    for (;;) {
+      const id = randomBytes(5).toString("hex");
+      // rename(2) replaces an empty directory: two layers must not share one.
+      if (await exists(this.#paths.directory(id))) continue;
+      try {
+        await moveInto(made, this.#paths.directory(id));
+        return id;
+      } catch (error) {
+        if (systemErrorCode(error) !== "ENOTEMPTY" && systemErrorCode(error) !== "EEXIST") throw error;
+      }
+    }
+  }
+
+  async #directoryOf(diffId: DiffId): Promise<string | null> {
+    const link = this.#paths.layerFile(diffId, "dir");
+    try {
+      const id = /^\.\.\/\.\.\/dirs\/([0-9a-f]{10})$/.exec(await readlink(link))?.[1];
+      if (id === undefined) return null;
+      const path = this.#paths.directory(id);
+      return (await exists(path)) ? path : null;
+    } catch (error) {
+      if (isMissing(error) || systemErrorCode(error) === "EINVAL") return null;
+      throw new BuildError("STORE_UNWRITABLE", `store file "${link}": cannot be read`, { cause: error });
+    }
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+async function digestOfFile(path: string): Promise<Digest> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return digestFromHex(hash.digest("hex"));
+}
+
+/** Changes with every start of the machine; constant where the system does not tell. */
+async function currentBootId(): Promise<string> {
+  try {
+    return (await readFile("/proc/sys/kernel/random/boot_id", "latin1")).trim();
+  } catch {
+    return "unknown";
+  }
+}

@@ -1,0 +1,121 @@
+import { chmod, mkdir, readdir, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { BuildError } from "../base/errors.ts";
+import { readSmallFile, replaceFile } from "./atomic-file.ts";
+import type { BlobStore } from "./blob-store.ts";
+import { DirectoryBlobStore } from "./directory-blob-store.ts";
+import { ImageStore } from "./image-store.ts";
+import { Pins } from "./pins.ts";
+import { systemErrorCode, withStorageErrors } from "./storage-error.ts";
+import { lockShared, type StoreLock } from "./store-lock.ts";
+import { StorePaths } from "./store-paths.ts";
+import { makeTemporaryDirectory, sweepTemporaryDirectories } from "./temporary-directory.ts";
+
+/** A store that this process has opened. While it is open, nobody removes anything from it. */
+export interface Store {
+  /** Absolute path. */
+  readonly root: string;
+  readonly paths: StorePaths;
+  readonly blobs: BlobStore;
+  readonly images: ImageStore;
+  readonly pins: Pins;
+  /** For cache mounts: one directory each, owned by `steps/`. */
+  readonly mountsDirectory: string;
+  /** For stat caches: one file a context. */
+  readonly contextsDirectory: string;
+  readonly lock: StoreLock;
+  /** Lets go of the store and removes what was left unfinished. */
+  close(): Promise<void>;
+}
+
+const formatVersion = 1;
+const directories = [
+  "blobs/sha256",
+  "layers",
+  "dirs",
+  "images",
+  "pins",
+  "cache",
+  "mounts",
+  "contexts",
+  "quarantine",
+  "tmp",
+] as const;
+
+/**
+ * Opens the store in directory `root`, making it on first use. Costs a few system calls, whatever is in the store.
+ * Throws STORE_UNWRITABLE, STORE_NO_SPACE, STORE_TOO_NEW for a store of a later version, STORE_LOCKED.
+ */
+export async function openStore(root: string): Promise<Store> {
+  const path = resolve(root);
+  if (!(await hasFormat(path))) await createStore(path);
+  const lock = await lockShared(join(path, "lock"));
+  try {
+    const temporary = await makeTemporaryDirectory(join(path, "tmp"));
+    const sweep = sweepTemporaryDirectories(join(path, "tmp"));
+    const paths = new StorePaths(path, temporary.path);
+    return {
+      root: path,
+      paths,
+      blobs: new DirectoryBlobStore(paths),
+      images: new ImageStore(paths),
+      pins: new Pins(paths),
+      mountsDirectory: join(path, "mounts"),
+      contextsDirectory: join(path, "contexts"),
+      lock,
+      async close() {
+        await sweep;
+        await temporary.remove();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** False when there is no store yet. */
+async function hasFormat(root: string): Promise<boolean> {
+  const path = join(root, "format");
+  const bytes = await readSmallFile(path).catch((error: unknown) => {
+    if (systemErrorCode((error as Error).cause) === "ENOTDIR") throw notADirectory(root);
+    throw error;
+  });
+  if (bytes === null) return false;
+  const version = Number(/^tsbuild store (\d{1,9})\n$/.exec(bytes.toString("latin1"))?.[1] ?? Number.NaN);
+  if (version === formatVersion) return true;
+  if (version > formatVersion)
+    throw new BuildError("STORE_TOO_NEW", `store "${root}": got format version ${version}, want ${formatVersion}`, {
+      hint: "use the version of tsbuild that made it, or another directory with TSBUILD_ROOT",
+    });
+  throw new BuildError("STORE_UNWRITABLE", `store "${root}": the file "format" does not say what it is`, {
+    hint: "remove the directory, or name another one with TSBUILD_ROOT",
+  });
+}
+
+async function createStore(root: string): Promise<void> {
+  await withStorageErrors(root, async () => {
+    await mkdir(root, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      if (systemErrorCode(error) === "EEXIST" || systemErrorCode(error) === "ENOTDIR") throw notADirectory(root);
+      throw error;
+    });
+    if (!(await stat(root)).isDirectory()) throw notADirectory(root);
+    const ours = new Set<string>([...directories.map((name) => name.split("/", 1)[0] ?? ""), "lock", "lost+found"]);
+    const foreign = (await readdir(root)).find((name) => !ours.has(name) && !name.startsWith("format"));
+    if (foreign !== undefined)
+      throw new BuildError("STORE_UNWRITABLE", `store "${root}": the directory holds other things ("${foreign}")`, {
+        hint: "name an empty or new directory with TSBUILD_ROOT",
+      });
+    // Layers hold files with setuid bits: nobody else may get at them.
+    await chmod(root, 0o700);
+    for (const name of directories) await mkdir(join(root, name), { recursive: true, mode: 0o700 });
+  });
+  // Last, because it says that the rest is there.
+  await replaceFile(join(root, "format"), `tsbuild store ${formatVersion}\n`, join(root, "tmp"), "durable");
+}
+
+const notADirectory = (root: string): BuildError =>
+  new BuildError("STORE_UNWRITABLE", `store "${root}": not a directory`, {
+    hint: "name a directory with TSBUILD_ROOT",
+  });

@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import { type CacheKey, type DiffId, type Digest, hexOf } from "../base/digest.ts";
+
+/** The files of `layers/<hex>/` (docs/store.md). */
+export type LayerFileName = "index" | "tar" | "dir" | "layer.json" | "blobs.json" | "remote.json" | "boot-id";
+
+/** Where things lie below the root of a store (docs/store.md). */
+export class StorePaths {
+  readonly root: string;
+  /** Directory of this process below `tmp/`; removed when the process is gone. */
+  readonly temporary: string;
+
+  constructor(root: string, temporary: string) {
+    this.root = root;
+    this.temporary = temporary;
+  }
+
+  blob(digest: Digest): string {
+    return join(this.root, "blobs", "sha256", hexOf(digest));
+  }
+
+  layer(diffId: DiffId): string {
+    return join(this.root, "layers", hexOf(diffId));
+  }
+
+  /** A file of a layer: `index`, `tar`, `dir`, `layer.json`, … */
+  layerFile(diffId: DiffId, name: LayerFileName): string {
+    return join(this.layer(diffId), name);
+  }
+
+  directory(id: string): string {
+    return join(this.root, "dirs", id);
+  }
+
+  cacheRecord(key: CacheKey): string {
+    return join(this.root, "cache", hexOf(key));
+  }
+
+  cacheAlias(key: CacheKey): string {
+    return join(this.root, "cache", `${hexOf(key)}.alias`);
+  }
+
+  /** `name` is one that `fileNameOf` made. */
+  image(name: string): string {
+    return join(this.root, "images", name);
+  }
+
+  pin(name: string): string {
+    return join(this.root, "pins", name);
+  }
+
+  quarantine(name: string): string {
+    return join(this.root, "quarantine", name);
+  }
+}
