@@ -1,0 +1,275 @@
+import { createHash } from "node:crypto";
+import { type BigIntStats, closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, readSync } from "node:fs";
+import { type Digest, digestFromHex, digestOf } from "../base/digest.ts";
+import { BuildError } from "../base/errors.ts";
+import { compareNames, decodeName, encodeName } from "../base/file-name.ts";
+import type { Entry } from "../layer/entry.ts";
+import { readerOf } from "../layer/file-readers.ts";
+import type { FileReader, FileTree } from "../layer/file-tree.ts";
+import { baseNameOf, childPath, parentOf } from "../layer/path-order.ts";
+import { hasErrno } from "../sys/system-error.ts";
+import { equalFacts, factCount, factsOf, storeFacts } from "./file-facts.ts";
+import { GuardedRoot, reasonOf } from "./guarded-root.ts";
+import { hostEntry } from "./host-entry.ts";
+import { compilePatterns, type PatternMatcher, type PatternVerdict } from "./pattern-matcher.ts";
+import { isSettled, loadStatCache, type StatCache, StatCacheRecorder, type StatCacheRows } from "./stat-cache.ts";
+import type { DirectorySpec } from "./tree-spec.ts";
+
+/** A build context on this machine, and what reading it took. */
+export interface DirectoryTree extends FileTree {
+  /** Files opened so far, and bytes read from them. */
+  readonly filesRead: number;
+  readonly bytesRead: number;
+  /** Digests found out so far that `mergeStatCache` may remember. */
+  newDigests(): StatCacheRows;
+}
+
+/**
+ * Opens a directory as a tree: names as bytes, owners 0:0, no xattrs, sockets as empty files. What is ignored is absent,
+ * but folders that hold something an exception keeps are there. A directory is read once and remembered, so a tree
+ * is a view of one moment and serves one build. `nowNs` is the clock, in nanoseconds since the epoch.
+ * Throws CONTEXT_NOT_FOUND when the root is no directory; later CONTEXT_INVALID for what cannot be read.
+ */
+export function openDirectoryTree(spec: DirectorySpec, nowNs: () => bigint = systemClock): DirectoryTree {
+  return new HostDirectoryTree(spec, nowNs);
+}
+
+const systemClock = (): bigint => BigInt(Date.now()) * 1_000_000n;
+
+/** The visible content of one directory. */
+interface Listing {
+  readonly entries: readonly Entry[];
+  /** The facts of each entry, in the same order. */
+  readonly facts: BigInt64Array;
+  /** What the patterns say about each entry, in the same order; null when there are no patterns. */
+  readonly verdicts: readonly PatternVerdict[] | null;
+}
+
+const nothing: Listing = { entries: [], facts: new BigInt64Array(0), verdicts: null };
+const bufferBytes = 1 << 20;
+const replacementCharacter = "\ufffd";
+
+class HostDirectoryTree implements DirectoryTree {
+  readonly #root: GuardedRoot;
+  readonly #rootEntry: Entry;
+  readonly #patterns: PatternMatcher | null;
+  readonly #statCacheFile: string | null;
+  readonly #nowNs: () => bigint;
+  readonly #listings = new Map<string, Listing>();
+  readonly #digests = new Map<string, Digest>();
+  readonly #sockets = new Set<string>();
+  readonly #recorder = new StatCacheRecorder();
+  #statCache: StatCache | null = null;
+  #buffer: Buffer | null = null;
+  filesRead = 0;
+  bytesRead = 0;
+
+  constructor(spec: DirectorySpec, nowNs: () => bigint) {
+    this.#root = new GuardedRoot(spec.root);
+    this.#rootEntry = hostEntry("", lstatSync(this.#root.realPath(""), { bigint: true }), null);
+    this.#patterns = spec.ignore.length === 0 ? null : compilePatterns(spec.ignore.map(({ pattern }) => pattern));
+    this.#statCacheFile = spec.statCache;
+    this.#nowNs = nowNs;
+  }
+
+  lstat(path: string): Entry | null {
+    if (path === "") return this.#rootEntry;
+    const found = this.#find(path);
+    return found === null ? null : (found.listing.entries[found.at] as Entry);
+  }
+
+  list(path: string): readonly Entry[] {
+    return this.#listing(path).entries;
+  }
+
+  open(entry: Entry): FileReader {
+    const facts = this.#factsOf(entry);
+    return facts === null ? readerOf(new Uint8Array(0)) : this.#openFile(entry, facts);
+  }
+
+  digest(entry: Entry): Digest {
+    const known = this.#digests.get(entry.path);
+    if (known !== undefined) return known;
+    const facts = this.#factsOf(entry);
+    const digest = facts === null ? digestOf("") : (this.#cached(facts) ?? this.#computeDigest(entry, facts));
+    this.#digests.set(entry.path, digest);
+    return digest;
+  }
+
+  newDigests(): StatCacheRows {
+    return this.#recorder.rows();
+  }
+
+  #cached(facts: BigInt64Array): Digest | null {
+    if (this.#statCacheFile === null) return null;
+    this.#statCache ??= loadStatCache(this.#statCacheFile);
+    return this.#statCache.find(facts);
+  }
+
+  #computeDigest(entry: Entry, facts: BigInt64Array): Digest {
+    this.#buffer ??= Buffer.allocUnsafeSlow(bufferBytes);
+    const hash = createHash("sha256");
+    const reader = this.#openFile(entry, facts);
+    try {
+      for (let got = reader.read(this.#buffer); got > 0; got = reader.read(this.#buffer))
+        hash.update(this.#buffer.subarray(0, got));
+    } finally {
+      reader.close();
+    }
+    const digest = digestFromHex(hash.digest("hex"));
+    const now = this.#nowNs();
+    if (isSettled(facts, now)) this.#recorder.add(facts, digest, now);
+    return digest;
+  }
+
+  /** Reads exactly what the directory showed: anything else that is there, or comes while reading, is an error. */
+  #openFile(entry: Entry, facts: BigInt64Array): FileReader {
+    const fd = this.#root.openFile(entry.path);
+    if (fd === null) throw changed(entry, "it was removed or replaced");
+    const check = (): void => {
+      if (!equalFacts(facts, factsOf(fstatSync(fd, { bigint: true })))) throw changed(entry, "it was written to");
+    };
+    try {
+      check();
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    this.filesRead += 1;
+    let left = entry.size;
+    let isChecked = false;
+    return {
+      read: (into) => {
+        if (left === 0) {
+          if (!isChecked) check();
+          isChecked = true;
+          return 0;
+        }
+        const got = readSync(fd, into, 0, Math.min(into.length, left), null);
+        if (got === 0) throw changed(entry, "it became shorter");
+        left -= got;
+        this.bytesRead += got;
+        return got;
+      },
+      close: () => closeSync(fd),
+    };
+  }
+
+  /** The facts of the regular file `entry`; null for a socket, which has no content. */
+  #factsOf(entry: Entry): BigInt64Array | null {
+    const found = this.#find(entry.path);
+    const shown = found?.listing.entries[found.at];
+    if (found === null || shown?.type !== "file" || shown.size !== entry.size)
+      throw changed(entry, "it is no such file of this context");
+    return this.#sockets.has(entry.path)
+      ? null
+      : found.listing.facts.subarray(found.at * factCount, (found.at + 1) * factCount);
+  }
+
+  #find(path: string): { readonly listing: Listing; readonly at: number } | null {
+    const listing = this.#listing(parentOf(path));
+    const name = baseNameOf(path);
+    let low = 0;
+    let high = listing.entries.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareNames(baseNameOf((listing.entries[middle] as Entry).path), name) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return listing.entries[low]?.path === path ? { listing, at: low } : null;
+  }
+
+  #listing(path: string): Listing {
+    const known = this.#listings.get(path);
+    if (known !== undefined) return known;
+    const found = path === "" ? null : this.#find(path);
+    const isDirectory = path === "" || found?.listing.entries[found.at]?.type === "directory";
+    // Finding it may have read it: to see whether it is shown at all.
+    const already = this.#listings.get(path);
+    if (already !== undefined) return already;
+    const listing = isDirectory ? this.#read(path, found?.listing.verdicts?.[found.at] ?? null) : nothing;
+    this.#listings.set(path, listing);
+    return listing;
+  }
+
+  #read(path: string, verdict: PatternVerdict | null): Listing {
+    const found = this.#lookInto(path, verdict);
+    const shown = found.filter((child) => child.verdict?.matched !== true || this.#hasKept(child));
+    const facts = new BigInt64Array(shown.length * factCount);
+    for (const [at, { stat }] of shown.entries()) storeFacts(stat, facts, at);
+    for (const { stat, entry } of shown) if (stat.isSocket()) this.#sockets.add(entry.path);
+    return {
+      entries: shown.map(({ entry }) => entry),
+      facts,
+      verdicts: this.#patterns === null ? null : shown.map((child) => child.verdict as PatternVerdict),
+    };
+  }
+
+  /** Whether something below an excluded child is kept by an exception. */
+  #hasKept({ entry, verdict }: Child): boolean {
+    const listing = this.#read(entry.path, verdict);
+    this.#listings.set(entry.path, listing);
+    return listing.entries.length > 0;
+  }
+
+  /** The files in directory `path` that are not ignored, and the folders that need a closer look, sorted by name. */
+  #lookInto(path: string, verdict: PatternVerdict | null): readonly Child[] {
+    const fd = this.#root.openDirectory(path);
+    if (fd === null) return [];
+    try {
+      const directory = this.#root.pathOf(fd, path);
+      const children: Child[] = [];
+      for (const name of namesIn(directory)) {
+        const childVerdict = this.#patterns?.decide(childPath(path, name), verdict) ?? null;
+        const isExcluded = childVerdict?.matched === true;
+        if (isExcluded && !this.#patterns?.mayKeepBelow(childPath(path, name))) continue;
+        const child = lookAt(directory, name, childPath(path, name), childVerdict);
+        if (child !== null && (!isExcluded || child.entry.type === "directory")) children.push(child);
+      }
+      return children;
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+interface Child {
+  readonly entry: Entry;
+  readonly stat: BigIntStats;
+  readonly verdict: PatternVerdict | null;
+}
+
+/** The names in a directory in byte order; node's strings are good unless a name is not UTF-8. */
+function namesIn(directory: Buffer): readonly string[] {
+  const names = readdirSync(directory, "utf8");
+  const decoded = names.some((name) => name.includes(replacementCharacter))
+    ? readdirSync(directory, "buffer").map(decodeName)
+    : names;
+  return decoded.sort(compareNames);
+}
+
+/** What `name` is; null when it is gone since the directory was read. */
+function lookAt(directory: Buffer, name: string, path: string, verdict: PatternVerdict | null): Child | null {
+  const at = Buffer.concat([directory, slash, encodeName(name)]);
+  try {
+    const stat = lstatSync(at, { bigint: true });
+    const target = stat.isSymbolicLink() ? decodeName(readlinkSync(at, "buffer") as unknown as Buffer) : null;
+    return { entry: hostEntry(path, stat, target), stat, verdict };
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "EINVAL")) return null;
+    throw new BuildError("CONTEXT_INVALID", `build context: ${JSON.stringify(path)}: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+const slash = Buffer.from("/");
+
+const changed = (entry: Entry, how: string): BuildError =>
+  new BuildError(
+    "CONTEXT_FILE_CHANGED",
+    `context file ${JSON.stringify(entry.path)} changed during the build: ${how}`,
+    {
+      hint: "build again when nothing writes to the build context",
+    },
+  );

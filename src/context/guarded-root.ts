@@ -1,0 +1,89 @@
+import { closeSync, constants, existsSync, openSync, readlinkSync, realpathSync } from "node:fs";
+import { BuildError } from "../base/errors.ts";
+import { encodeName } from "../base/file-name.ts";
+import { hasErrno } from "../sys/system-error.ts";
+
+const commonFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/**
+ * Opens what lies below a directory of this machine and nothing else: no symlink is followed on the way, not even one
+ * that takes the place of a folder while we look. What was opened is asked for its real path, which the kernel knows.
+ */
+export class GuardedRoot {
+  readonly #realRoot: Buffer;
+  readonly #hasProc: boolean;
+
+  /** Throws CONTEXT_NOT_FOUND when `root` is not a directory that can be opened. */
+  constructor(root: string) {
+    try {
+      this.#realRoot = realpathSync.native(encodeName(root), "buffer") as unknown as Buffer;
+      closeSync(openSync(this.#realRoot, commonFlags | constants.O_DIRECTORY));
+    } catch (cause) {
+      const problem = hasErrno(cause, "ENOTDIR") ? "is not a directory" : reasonOf(cause);
+      throw new BuildError("CONTEXT_NOT_FOUND", `build context ${JSON.stringify(root)}: ${problem}`, { cause });
+    }
+    this.#hasProc = existsSync("/proc/self/fd");
+  }
+
+  /** Bytes of the real path of `path`, which is relative to the root; "" is the root. */
+  realPath(path: string): Buffer {
+    return path === "" ? this.#realRoot : Buffer.concat([this.#realRoot, slashByte(this.#realRoot), encodeName(path)]);
+  }
+
+  /** A file descriptor of the directory; null when there is no directory at exactly this place. */
+  openDirectory(path: string): number | null {
+    return this.#open(path, commonFlags | constants.O_DIRECTORY);
+  }
+
+  /** A file descriptor of the file; null when it is gone, or not at exactly this place. Never waits for a fifo. */
+  openFile(path: string): number | null {
+    return this.#open(path, commonFlags);
+  }
+
+  /** A path that names what `fd` is, the directory of real path `path`, even when that is renamed meanwhile. */
+  pathOf(fd: number, path: string): Buffer {
+    return this.#hasProc ? Buffer.from(`/proc/self/fd/${fd}`) : this.realPath(path);
+  }
+
+  #open(path: string, flags: number): number | null {
+    const expected = this.realPath(path);
+    let fd: number;
+    try {
+      fd = openSync(expected, flags);
+    } catch (error) {
+      if (hasErrno(error, "ENOENT", "ENOTDIR", "ELOOP", "ENXIO")) return null;
+      throw new BuildError("CONTEXT_INVALID", `build context: ${JSON.stringify(path)}: ${reasonOf(error)}`, {
+        cause: error,
+        hint: hasErrno(error, "EACCES", "EPERM") ? "make it readable, or name it in .dockerignore" : undefined,
+      });
+    }
+    try {
+      if (this.#realPathOf(fd, expected).equals(expected)) return fd;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    closeSync(fd);
+    return null;
+  }
+
+  #realPathOf(fd: number, path: Buffer): Buffer {
+    if (this.#hasProc) return readlinkSync(`/proc/self/fd/${fd}`, "buffer") as unknown as Buffer;
+    try {
+      return realpathSync.native(path, "buffer") as unknown as Buffer;
+    } catch {
+      return Buffer.alloc(0);
+    }
+  }
+}
+
+const slashByte = (root: Buffer): Buffer => Buffer.from(root.at(-1) === 0x2f ? "" : "/");
+
+/** "permission denied" out of what node:fs threw. */
+export function reasonOf(error: unknown): string {
+  if (hasErrno(error, "EACCES", "EPERM")) return "permission denied";
+  if (hasErrno(error, "ENOENT")) return "no such file or directory";
+  if (hasErrno(error, "ENAMETOOLONG")) return "the path is too long";
+  if (hasErrno(error, "EMFILE", "ENFILE")) return "too many open files";
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,148 @@
+import { createHash } from "node:crypto";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { type Digest, digestFromHex, hexOf } from "../base/digest.ts";
+import { factAt, factCount } from "./file-facts.ts";
+
+/**
+ * Rows of a stat cache as plain data: `rowNumbers` little-endian 64-bit numbers for each file (its facts, the 32 bytes of
+ * its content's sha256, when the row was made in seconds), sorted by inode and device.
+ */
+export type StatCacheRows = BigInt64Array;
+
+const digestNumbers = 4;
+const madeAt = factCount + digestNumbers;
+const rowNumbers = madeAt + 1;
+/** 80 MB. The rows made longest ago go first. */
+const maximumRows = 1_000_000;
+const magic = Buffer.from("tsbuild stat cache 1\n".padEnd(32, "\0"), "latin1");
+const headerBytes = magic.length + 32;
+
+/** Digests of files by what stat(2) says about them. */
+export class StatCache {
+  readonly #rows: StatCacheRows;
+
+  constructor(rows: StatCacheRows) {
+    this.#rows = rows;
+  }
+
+  /** The digest of the file with these facts; null when they are not known. */
+  find(facts: BigInt64Array): Digest | null {
+    let low = 0;
+    let high = this.#rows.length / rowNumbers;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareRows(this.#rows, middle, facts, 0) < 0) low = middle + 1;
+      else high = middle;
+    }
+    const at = low * rowNumbers;
+    if (at >= this.#rows.length) return null;
+    for (let fact = 0; fact < factCount; fact += 1) if (this.#rows[at + fact] !== facts[fact]) return null;
+    const bytes = Buffer.from(this.#rows.buffer, this.#rows.byteOffset + (at + factCount) * 8, digestNumbers * 8);
+    return digestFromHex(bytes.toString("hex"));
+  }
+}
+
+/** Collects rows for `mergeStatCache`. */
+export class StatCacheRecorder {
+  readonly #rows: bigint[] = [];
+
+  add(facts: BigInt64Array, digest: Digest, nowNs: bigint): void {
+    const bytes = Buffer.from(hexOf(digest), "hex");
+    this.#rows.push(...facts);
+    for (let at = 0; at < digestNumbers; at += 1) this.#rows.push(bytes.readBigInt64LE(at * 8));
+    this.#rows.push(nowNs / 1_000_000_000n);
+  }
+
+  rows(): StatCacheRows {
+    return BigInt64Array.from(this.#rows);
+  }
+}
+
+/**
+ * Whether a digest that was just computed may be trusted as long as the facts stay the same: only when a change from now
+ * on must get another ctime. `nowNs` is the time after the content was read. File systems that keep nanoseconds count
+ * in ticks of some milliseconds, others in up to two seconds.
+ */
+export function isSettled(facts: BigInt64Array, nowNs: bigint): boolean {
+  const ctimeNs = facts[factAt.ctimeNs] as bigint;
+  const tickNs = ctimeNs % 1_000_000_000n === 0n ? 2_000_000_000n : 100_000_000n;
+  return ctimeNs + tickNs < nowNs;
+}
+
+/** Reads a stat cache; a missing, foreign or damaged file is an empty one. */
+export function loadStatCache(file: string): StatCache {
+  return new StatCache(readRows(file));
+}
+
+/**
+ * Adds rows to the stat cache `file`, in place of older ones of the same inode, and replaces the file as a whole. Rows
+ * that another process adds at the same time may get lost; they are found out again.
+ */
+export function mergeStatCache(file: string, added: readonly StatCacheRows[]): void {
+  if (added.every((rows) => rows.length === 0)) return;
+  const body = mergeRows([readRows(file), ...added]);
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const temporary = `${file}.${process.pid}.tmp`;
+  try {
+    writeFileSync(temporary, Buffer.concat([magic, createHash("sha256").update(bytes).digest(), bytes]), {
+      mode: 0o600,
+    });
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+function readRows(file: string): StatCacheRows {
+  const nothing = new BigInt64Array(0);
+  let content: Buffer;
+  try {
+    content = readFileSync(file);
+  } catch {
+    return nothing;
+  }
+  const body = content.subarray(headerBytes);
+  if (!content.subarray(0, magic.length).equals(magic) || body.length % (rowNumbers * 8) !== 0) return nothing;
+  const checksum = content.subarray(magic.length, headerBytes);
+  if (!createHash("sha256").update(body).digest().equals(checksum)) return nothing;
+  return new BigInt64Array(body.buffer.slice(body.byteOffset, body.byteOffset + body.length));
+}
+
+/** The rows of all groups in order; of rows of one inode the one in the last group. */
+function mergeRows(groups: readonly StatCacheRows[]): StatCacheRows {
+  const found = groups.flatMap((rows) => {
+    return Array.from({ length: rows.length / rowNumbers }, (_, index) => ({ rows, index }));
+  });
+  found.sort((a, b) => compareRows(a.rows, a.index, b.rows, b.index));
+  const latest = found.filter(({ rows, index }, at) => {
+    const next = found[at + 1];
+    return next === undefined || compareRows(rows, index, next.rows, next.index) !== 0;
+  });
+  const merged = new BigInt64Array(latest.length * rowNumbers);
+  latest.forEach(({ rows, index }, at) => {
+    merged.set(rows.subarray(index * rowNumbers, (index + 1) * rowNumbers), at * rowNumbers);
+  });
+  return latest.length <= maximumRows ? merged : withoutOldest(merged);
+}
+
+function withoutOldest(rows: StatCacheRows): StatCacheRows {
+  const indexes = Array.from({ length: rows.length / rowNumbers }, (_, index) => index);
+  const age = (index: number): number => Number(rows[index * rowNumbers + madeAt]);
+  const kept = indexes.sort((a, b) => age(b) - age(a)).slice(0, maximumRows / 2);
+  kept.sort((a, b) => a - b);
+  const remaining = new BigInt64Array(kept.length * rowNumbers);
+  kept.forEach((index, at) => {
+    remaining.set(rows.subarray(index * rowNumbers, (index + 1) * rowNumbers), at * rowNumbers);
+  });
+  return remaining;
+}
+
+function compareRows(a: BigInt64Array, indexA: number, b: BigInt64Array, indexB: number): number {
+  for (const fact of [factAt.inode, factAt.device]) {
+    const left = a[indexA * rowNumbers + fact] as bigint;
+    const right = b[indexB * rowNumbers + fact] as bigint;
+    if (left !== right) return left < right ? -1 : 1;
+  }
+  return 0;
+}
