@@ -1,0 +1,41 @@
+import { defineTask } from "../../base/task.ts";
+import type { LayersSpec } from "../../context/tree-spec.ts";
+import { openLayerWriter, type PackedLayer } from "../../layer/layer-writer.ts";
+import { openRootfsView } from "../../layer/rootfs-view.ts";
+import { applyActions, type PackedAction } from "./apply-actions.ts";
+import { type NewStatCacheRows, SourceTrees } from "./source-trees.ts";
+import { type WriteCounts, writeChanges } from "./write-changes.ts";
+
+export type { PackedAction };
+
+export interface PackCopyInput {
+  readonly actions: readonly PackedAction[];
+  /** The file system the layer goes on top of; null for an empty one, and for `--link`. */
+  readonly parent: LayersSpec | null;
+  /** Existing empty directory: takes `index` and `tar` of the layer, and files needed on the way. */
+  readonly workDirectory: string;
+  /** The time that new directories and heredoc files get, in seconds since the epoch. */
+  readonly nowSeconds: number;
+}
+
+export interface PackCopyOutput {
+  readonly layer: PackedLayer;
+  readonly counts: WriteCounts;
+  readonly newStatCacheRows: readonly NewStatCacheRows[];
+}
+
+export const packCopyTask = defineTask<PackCopyInput, PackCopyOutput>("copy.pack");
+
+/**
+ * Makes the layer of a COPY or ADD instruction: `index` and `tar` in the work directory. The same input and the same
+ * files give the same bytes.
+ * Throws CONTEXT_PATH_NOT_FOUND, COPY_CONFLICT, CONTEXT_FILE_CHANGED, ADD_ARCHIVE_INVALID, DOCKERFILE_BAD_ARGUMENT.
+ */
+export function packCopy(input: PackCopyInput): PackCopyOutput {
+  const trees = new SourceTrees();
+  const parent = input.parent === null ? null : openRootfsView(input.parent.layers);
+  const pending = applyActions(input.actions, parent, trees, input.nowSeconds);
+  const writer = openLayerWriter(input.workDirectory, { keepTar: true });
+  const counts = writeChanges(pending, writer);
+  return { layer: writer.finish(), counts, newStatCacheRows: trees.newStatCacheRows() };
+}

@@ -1,0 +1,68 @@
+import { createHash, type Hash } from "node:crypto";
+import { type Digest, digestFromHex } from "../../base/digest.ts";
+import type { Entry } from "../../layer/entry.ts";
+import type { FileTree } from "../../layer/file-tree.ts";
+import { baseNameOf, childPath } from "../../layer/path-order.ts";
+import type { SelectedSource } from "./select-sources.ts";
+import type { SelectionFilter, SelectionVerdict } from "./selection-filter.ts";
+
+/** Changes whenever what is hashed changes its form, so that no digest of an older form is found. */
+const formatVersion = 1;
+
+/**
+ * A digest of all that is copied from `tree`: per source its name, and of every selected entry path, type, mode, owner,
+ * link target, device, capability and content. Times do not count, nor do the places the sources lie in.
+ */
+export class SelectionHash {
+  readonly #hash: Hash = createHash("sha256").update(`tsbuild selection ${formatVersion}\n`);
+
+  add(tree: FileTree, source: Pick<SelectedSource, "entry" | "wild" | "name" | "filter">): void {
+    this.#line(["source", source.wild, source.name]);
+    this.#add(tree, source.entry, "");
+    if (source.entry.type === "directory") this.#addContent(tree, source.entry, "", source.filter, null, []);
+  }
+
+  digest(): Digest {
+    return digestFromHex(this.#hash.digest("hex"));
+  }
+
+  /** `held` are the unselected directories around, which count as soon as something in them is selected. */
+  #addContent(
+    tree: FileTree,
+    directory: Entry,
+    relative: string,
+    filter: SelectionFilter | null,
+    verdict: SelectionVerdict | null,
+    held: { readonly entry: Entry; readonly relative: string }[],
+  ): void {
+    for (const entry of tree.list(directory.path)) {
+      const path = childPath(relative, baseNameOf(entry.path));
+      const inner = filter?.decide(path, verdict) ?? null;
+      if (inner?.isSelected ?? true) {
+        for (const above of held.splice(0)) this.#add(tree, above.entry, above.relative);
+        this.#add(tree, entry, path);
+      }
+      if (entry.type !== "directory" || inner?.mayDescend === false) continue;
+      if (inner?.isSelected ?? true) {
+        this.#addContent(tree, entry, path, filter, inner, held);
+      } else {
+        const own = { entry, relative: path };
+        held.push(own);
+        this.#addContent(tree, entry, path, filter, inner, held);
+        if (held.at(-1) === own) held.pop();
+      }
+    }
+  }
+
+  #add(tree: FileTree, entry: Entry, relative: string): void {
+    const { type, mode, uid, gid, target, device, xattrs } = entry;
+    const capability = xattrs?.["security.capability"] ?? null;
+    const content = type === "file" ? tree.digest(entry) : null;
+    this.#line([relative, type, mode, uid, gid, target, device?.major ?? 0, device?.minor ?? 0, capability, content]);
+  }
+
+  /** JSON escapes what is not Unicode, so no two names become one. */
+  #line(fields: readonly (string | number | null)[]): void {
+    this.#hash.update(`${JSON.stringify(fields)}\n`);
+  }
+}
