@@ -1,0 +1,99 @@
+import http from "node:http";
+import https from "node:https";
+import tls from "node:tls";
+import { idleTimeoutMs, largestHeaderBytes } from "./limits.ts";
+import { authorizationOf, openTunnel, proxyFor } from "./proxy.ts";
+
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "POST";
+  readonly url: URL;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** The value of a header by its lower-case name; the first one when there are several. */
+  header(name: string): string | null;
+  /** Every value of a header. */
+  headerValues(name: string): readonly string[];
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Ends the connection; to be called when the body is not read to its end. */
+  discard(): void;
+}
+
+/** One HTTP exchange: no redirects, no retries, no decompression, nothing added to the headers but `host`. */
+export interface HttpTransport {
+  /** Resolves when the headers are there; rejects with what Node reports. */
+  send(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>;
+}
+
+/** Certificates are always checked: NODE_TLS_REJECT_UNAUTHORIZED does not reach here. */
+const tlsOptions = { rejectUnauthorized: true, minVersion: "TLSv1.2" } as const;
+
+/** Sends with Node's client over kept-alive connections, through the proxy the environment names. */
+export class NodeHttpTransport implements HttpTransport {
+  readonly #plain = new http.Agent({ keepAlive: true, maxSockets: 16 });
+  readonly #secure = new https.Agent({ keepAlive: true, maxSockets: 16, ...tlsOptions });
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #idleTimeoutMs: number;
+
+  constructor(environment: NodeJS.ProcessEnv, idleMs = idleTimeoutMs) {
+    this.#environment = environment;
+    this.#idleTimeoutMs = idleMs;
+  }
+
+  /** Closes the connections that are idle. */
+  close(): void {
+    this.#plain.destroy();
+    this.#secure.destroy();
+  }
+
+  async send(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+    const started = await this.#start(request, signal);
+    return new Promise((resolve, reject) => {
+      started.setTimeout(this.#idleTimeoutMs, () => {
+        started.destroy(Object.assign(new Error(`no data for ${this.#idleTimeoutMs} ms`), { code: "ETIMEDOUT" }));
+      });
+      started.on("error", reject);
+      started.on("response", (message) => resolve(responseOf(message)));
+      started.end(request.body);
+    });
+  }
+
+  async #start(request: HttpRequest, signal: AbortSignal): Promise<http.ClientRequest> {
+    const { method, url, headers } = request;
+    const options = { method, headers, signal, maxHeaderSize: largestHeaderBytes };
+    const proxy = proxyFor(url, this.#environment);
+    if (url.protocol === "http:" && proxy === null) return http.request(url, { ...options, agent: this.#plain });
+    if (proxy === null) return https.request(url, { ...options, agent: this.#secure });
+    if (url.protocol === "http:") {
+      const authorization = authorizationOf(proxy);
+      return http.request(proxy, {
+        ...options,
+        agent: this.#plain,
+        path: url.href,
+        headers: {
+          ...headers,
+          host: url.host,
+          ...(authorization === null ? {} : { "proxy-authorization": authorization }),
+        },
+      });
+    }
+    const socket = await openTunnel(proxy, url, this.#idleTimeoutMs, signal);
+    const createConnection = (): tls.TLSSocket => tls.connect({ ...tlsOptions, socket, servername: url.hostname });
+    return https.request(url, { ...options, agent: false, createConnection });
+  }
+}
+
+function responseOf(message: http.IncomingMessage): HttpResponse {
+  const headerValues = (name: string): readonly string[] => message.headersDistinct[name] ?? [];
+  return {
+    status: message.statusCode ?? 0,
+    header: (name) => headerValues(name)[0] ?? null,
+    headerValues,
+    body: message,
+    discard: () => message.destroy(),
+  };
+}

@@ -1,0 +1,107 @@
+import { BuildError } from "../base/errors.ts";
+import type { Authorizer } from "./authorizer.ts";
+import { parseChallenges } from "./challenge.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { networkFailure, statusFailure } from "./failures.ts";
+import type { HttpResponse, HttpTransport } from "./http-transport.ts";
+import { mostRedirects } from "./limits.ts";
+
+/** A request below `/v2/<repository>/`. */
+export interface RegistryRequest {
+  readonly method: "GET" | "HEAD";
+  /** `manifests/latest`. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** What the message is about: `docker.io/library/busybox:latest`. */
+  readonly subject: string;
+}
+
+/** An answer and where it came from after redirects. */
+export interface RegistryAnswer {
+  readonly response: HttpResponse;
+  readonly url: URL;
+}
+
+/**
+ * Sends requests to registries: answers one challenge, follows redirects, makes errors of everything but 2xx. The
+ * Authorization header only ever goes to the registry's own scheme, host and port; other hosts are not answered when
+ * they ask for it.
+ */
+export class RegistryExchange {
+  readonly #transport: HttpTransport;
+  readonly #authorizer: Authorizer;
+
+  constructor(transport: HttpTransport, authorizer: Authorizer) {
+    this.#transport = transport;
+    this.#authorizer = authorizer;
+  }
+
+  /** Throws a SOURCE_* error, or a TransientFailure for what may work when tried again. */
+  async send(endpoint: Endpoint, request: RegistryRequest, signal: AbortSignal): Promise<RegistryAnswer> {
+    let authorization = this.#authorizer.known(endpoint, "pull");
+    let answer = await this.#follow(endpoint, request, authorization, signal);
+    if (answer.response.status === 401 && answer.url.origin === endpoint.origin.origin) {
+      const challenges = parseChallenges(answer.response.headerValues("www-authenticate"));
+      if (challenges.length > 0) {
+        answer.response.discard();
+        authorization = await this.#authorizer.answer(endpoint, "pull", challenges, request.subject, signal);
+        answer = await this.#follow(endpoint, request, authorization, signal);
+      }
+    }
+    const { response, url } = answer;
+    if (response.status < 200 || response.status > 299)
+      throw await statusFailure(response, url, request.subject, signal);
+    const encoding = response.header("content-encoding");
+    if (encoding !== null && encoding !== "identity") {
+      response.discard();
+      throw new BuildError(
+        "SOURCE_INVALID",
+        `${request.subject}: registry ${url.host} sent it with an encoding that was not asked for`,
+      );
+    }
+    return answer;
+  }
+
+  async #follow(
+    endpoint: Endpoint,
+    request: RegistryRequest,
+    authorization: string | null,
+    signal: AbortSignal,
+  ): Promise<RegistryAnswer> {
+    let url = new URL(`/v2/${endpoint.repository}/${request.path}`, endpoint.origin);
+    for (let hop = 0; ; hop += 1) {
+      const mayAuthorize = authorization !== null && url.origin === endpoint.origin.origin;
+      const headers = {
+        ...request.headers,
+        "accept-encoding": "identity",
+        "user-agent": "tsbuild",
+        ...(mayAuthorize ? { authorization } : {}),
+      };
+      const target = url;
+      const response = await this.#transport
+        .send({ method: request.method, url, headers }, signal)
+        .catch((cause: unknown) => {
+          throw networkFailure(target, cause, signal);
+        });
+      if (![301, 302, 303, 307, 308].includes(response.status)) return { response, url };
+      response.discard();
+      if (hop >= mostRedirects) throw refusedRedirect(request, url, `more than ${mostRedirects} of them`);
+      url = redirectTarget(request, url, response.header("location"));
+    }
+  }
+}
+
+function redirectTarget(request: RegistryRequest, from: URL, location: string | null): URL {
+  if (location === null || !URL.canParse(location, from.href)) throw refusedRedirect(request, from, "to nowhere");
+  const target = new URL(location, from);
+  if (target.protocol !== "https:" && target.protocol !== "http:")
+    throw refusedRedirect(request, from, `to ${target.protocol}`);
+  if (target.username !== "" || target.password !== "")
+    throw refusedRedirect(request, from, "to a URL with credentials");
+  if (from.protocol === "https:" && target.protocol === "http:")
+    throw refusedRedirect(request, from, "from https to http");
+  return target;
+}
+
+const refusedRedirect = (request: RegistryRequest, from: URL, problem: string): BuildError =>
+  new BuildError("SOURCE_INVALID", `${request.subject}: redirect of ${from.host} refused: ${problem}`);

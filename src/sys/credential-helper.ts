@@ -1,0 +1,85 @@
+import { spawn } from "node:child_process";
+import { BuildError } from "../base/errors.ts";
+
+/** What a credential helper knows about a server. */
+export interface HelperCredentials {
+  readonly username: string;
+  readonly secret: string;
+}
+
+const timeoutMs = 30_000;
+const largestOutputBytes = 1024 * 1024;
+
+/**
+ * Asks `docker-credential-<name>` for the credentials of `server` (docker's credential helper protocol: `get`, the
+ * server on stdin, JSON on stdout). Null when it has none. Throws CONFIG_INVALID when the helper is missing, fails or
+ * takes longer than 30 seconds; its output never appears in the error.
+ */
+export async function runCredentialHelper(
+  name: string,
+  server: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<HelperCredentials | null> {
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name)) {
+    throw new BuildError("CONFIG_INVALID", `credential helper ${JSON.stringify(name.slice(0, 100))}: not a name`);
+  }
+  const program = `docker-credential-${name}`;
+  const { status, stdout, stderr } = await runGet(program, server, environment);
+  if (status === 0) return parseHelperOutput(program, stdout);
+  if (/credentials not found|no credentials/i.test(stdout + stderr)) return null;
+  throw failed(program, `ended with status ${status}`);
+}
+
+interface Finished {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function runGet(program: string, server: string, environment: NodeJS.ProcessEnv): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, ["get"], {
+      env: environment,
+      stdio: ["pipe", "pipe", "pipe"],
+      timeout: timeoutMs,
+      killSignal: "SIGKILL",
+    });
+    const outputs = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"] as const) {
+      child[stream].setEncoding("utf8").on("data", (text: string) => {
+        outputs[stream] += text;
+        if (outputs[stream].length > largestOutputBytes) child.kill("SIGKILL");
+      });
+    }
+    child.on("error", (cause) => {
+      const missing = "code" in cause && cause.code === "ENOENT";
+      reject(failed(program, missing ? "not found in PATH" : "cannot be started", cause));
+    });
+    child.on("close", (status) => resolve({ status, ...outputs }));
+    // A helper may end without reading its input.
+    child.stdin.on("error", () => {});
+    child.stdin.end(`${server}\n`);
+  });
+}
+
+function parseHelperOutput(program: string, stdout: string): HelperCredentials {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(stdout);
+  } catch {
+    throw failed(program, "its answer is not JSON");
+  }
+  const member = (key: string): unknown =>
+    parsed !== null && typeof parsed === "object" && Object.hasOwn(parsed, key) ? Reflect.get(parsed, key) : undefined;
+  const username = member("Username");
+  const secret = member("Secret");
+  if (typeof username !== "string" || typeof secret !== "string")
+    throw failed(program, "its answer has no Username and Secret");
+  return { username, secret };
+}
+
+const failed = (program: string, problem: string, cause?: unknown): BuildError =>
+  new BuildError("CONFIG_INVALID", `credential helper ${program}: ${problem}`, {
+    hint: "install it, or change credsStore and credHelpers in docker's config.json",
+    cause,
+  });
