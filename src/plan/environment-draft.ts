@@ -1,0 +1,41 @@
+/**
+ * The environment of a stage while it is planned: ENV and ARG. In order of the last assignment, since that order is
+ * what processes and cache keys see.
+ */
+export class EnvironmentDraft {
+  readonly #values: Map<string, string>;
+  #list: readonly string[] | null = null;
+
+  constructor(values: ReadonlyMap<string, string> = new Map()) {
+    this.#values = new Map(values);
+  }
+
+  get(name: string): string | undefined {
+    return this.#values.get(name);
+  }
+
+  set(name: string, value: string): void {
+    this.#values.delete(name);
+    this.#values.set(name, value);
+    this.#list = null;
+  }
+
+  delete(name: string): void {
+    this.#values.delete(name);
+    this.#list = null;
+  }
+
+  names(): readonly string[] {
+    return [...this.#values.keys()];
+  }
+
+  /** `NAME=value` in order. The same array until the next assignment, so that steps share it. */
+  toList(): readonly string[] {
+    this.#list ??= [...this.#values].map(([name, value]) => `${name}=${value}`);
+    return this.#list;
+  }
+
+  fork(): EnvironmentDraft {
+    return new EnvironmentDraft(this.#values);
+  }
+}
