@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import type { DiffId } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import type { LayerRow } from "./entry.ts";
+import { fsCall } from "./fs-call.ts";
 import { encodeFooter, encodeHeader, encodeRow } from "./index-line.ts";
 import { comparePaths } from "./path-order.ts";
 
@@ -17,7 +18,7 @@ export class LayerIndexWriter {
 
   /** Creates `file`. `isCanonical`: the tar can be made again from rows and contents. */
   constructor(file: string, isCanonical: boolean) {
-    this.#fd = openSync(file, "wx");
+    this.#fd = fsCall(() => openSync(file, "wx"));
     this.#pending = `${encodeHeader(isCanonical)}\n`;
   }
 
@@ -41,7 +42,7 @@ export class LayerIndexWriter {
   finish(diffId: DiffId, sizeBytes: number): void {
     this.#pending += `${encodeFooter({ rows: this.#count, diffId, sizeBytes, links: [...this.#links.values()] })}\n`;
     this.#flush();
-    fsyncSync(this.#fd);
+    fsCall(() => fsyncSync(this.#fd));
     closeSync(this.#fd);
   }
 
@@ -58,7 +59,9 @@ export class LayerIndexWriter {
 
   #flush(): void {
     const bytes = Buffer.from(this.#pending, "utf8");
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
+    fsCall(() => {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
+    });
     this.#pending = "";
   }
 }

@@ -5,6 +5,7 @@ import { asDiffId, type DiffId, type Digest, digestFromHex } from "../base/diges
 import { BuildError } from "../base/errors.ts";
 import type { LayerRow } from "./entry.ts";
 import type { FileReader } from "./file-tree.ts";
+import { fsCall } from "./fs-call.ts";
 import { LayerIndexWriter } from "./layer-index-writer.ts";
 import { blockBytes, encodeTarHeader, paddingAfter, tarEnd } from "./tar-encoder.ts";
 
@@ -42,7 +43,7 @@ const bufferBytes = 1 << 20;
  */
 export function openLayerWriter(directory: string, options: { readonly keepTar: boolean }): LayerWriter {
   const index = new LayerIndexWriter(join(directory, "index"), true);
-  const tar = new TarOutput(options.keepTar ? openSync(join(directory, "tar"), "wx") : null);
+  const tar = new TarOutput(options.keepTar ? fsCall(() => openSync(join(directory, "tar"), "wx")) : null);
   return {
     add(row, content) {
       const header = encodeTarHeader(row);
@@ -134,9 +135,10 @@ class TarOutput {
   finish(): PackedLayer {
     this.append(tarEnd);
     this.#flush();
-    if (this.#fd !== null) {
-      fsyncSync(this.#fd);
-      closeSync(this.#fd);
+    const fd = this.#fd;
+    if (fd !== null) {
+      fsCall(() => fsyncSync(fd));
+      closeSync(fd);
     }
     return { diffId: asDiffId(digestFromHex(this.#hash.digest("hex"))), sizeBytes: this.#flushed };
   }
@@ -148,7 +150,12 @@ class TarOutput {
   #flush(): void {
     const full = this.#buffer.subarray(0, this.#used);
     this.#hash.update(full);
-    if (this.#fd !== null) for (let at = 0; at < full.length; ) at += writeSync(this.#fd, full, at);
+    const fd = this.#fd;
+    if (fd !== null) {
+      fsCall(() => {
+        for (let at = 0; at < full.length; ) at += writeSync(fd, full, at);
+      });
+    }
     this.#flushed += full.length;
     this.#used = 0;
   }

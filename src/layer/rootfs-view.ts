@@ -43,13 +43,13 @@ export function openRootfsView(layers: readonly LayerLocation[]): FileTree {
 class RootfsView implements FileTree {
   readonly #layers: readonly LayerLocation[];
   readonly #indexes: readonly LayerIndex[];
+  /** By path; null for what is known to be no directory. */
   readonly #directories = new Map<string, Node | null>();
 
   constructor(layers: readonly LayerLocation[]) {
     this.#layers = layers;
     this.#indexes = layers.map((layer) => readLayerIndex(layer.indexFile));
-    const all = this.#indexes.map((index, layer) => ({ layer, start: 0, end: index.rowCount })).reverse();
-    this.#directories.set("", { row: null, layer: -1, slices: all });
+    this.#directories.set("", { row: null, layer: -1, slices: rootSlices(this.#indexes) });
   }
 
   lstat(path: string): Entry | null {
@@ -97,7 +97,7 @@ class RootfsView implements FileTree {
 
   #find(path: string): Node | null {
     const known = this.#directories.get(path);
-    if (known !== undefined) return known;
+    if (known) return known;
     const parent = this.#directory(parentOf(path));
     if (parent?.slices === undefined || parent.slices === null) return null;
     const candidates = parent.slices.map(({ layer, start, end }) => {
@@ -211,6 +211,21 @@ class RootfsView implements FileTree {
   #index(layer: number): LayerIndex {
     return this.#indexes[layer] as LayerIndex;
   }
+}
+
+/** The root is always a directory: of its own rows only the opaque mark counts. */
+function rootSlices(indexes: readonly LayerIndex[]): readonly Slice[] {
+  const slices: Slice[] = [];
+  for (let layer = indexes.length - 1; layer >= 0; layer--) {
+    const index = indexes[layer] as LayerIndex;
+    let start = 0;
+    let isOpaque = false;
+    for (; start < index.rowCount && index.row(start).path === ""; start++)
+      isOpaque ||= index.row(start).type === "opaque";
+    slices.push({ layer, start, end: index.rowCount });
+    if (isOpaque) break;
+  }
+  return slices;
 }
 
 function impliedDirectory(path: string): Entry {
