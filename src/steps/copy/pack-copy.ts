@@ -1,10 +1,10 @@
 import { defineTask } from "../../base/task.ts";
 import type { LayersSpec } from "../../context/tree-spec.ts";
-import { openLayerWriter, type PackedLayer } from "../../layer/layer-writer.ts";
+import type { PackedLayer } from "../../layer/layer-writer.ts";
 import { openRootfsView } from "../../layer/rootfs-view.ts";
 import { applyActions, type PackedAction } from "./apply-actions.ts";
 import { type NewStatCacheRows, SourceTrees } from "./source-trees.ts";
-import { type WriteCounts, writeChanges } from "./write-changes.ts";
+import { packChanges, type WriteCounts } from "./write-changes.ts";
 
 export type { PackedAction };
 
@@ -35,7 +35,6 @@ export function packCopy(input: PackCopyInput): PackCopyOutput {
   const trees = new SourceTrees();
   const parent = input.parent === null ? null : openRootfsView(input.parent.layers);
   const pending = applyActions(input.actions, parent, trees, input.nowSeconds);
-  const writer = openLayerWriter(input.workDirectory, { keepTar: true });
-  const counts = writeChanges(pending, writer);
-  return { layer: writer.finish(), counts, newStatCacheRows: trees.newStatCacheRows() };
+  const { layer, counts } = packChanges(pending, input.workDirectory);
+  return { layer, counts, newStatCacheRows: trees.newStatCacheRows() };
 }

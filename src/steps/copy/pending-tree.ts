@@ -163,7 +163,7 @@ export class PendingTree implements FileTree {
 
   /**
    * The directory at `path`, made with its parents where it is missing. A new directory has `mode`; without `owner` it
-   * belongs to root, or in a setgid directory to that one's group, as mkdir(2) does it.
+   * belongs to root, or in a setgid directory to that one's group, as mkdir(2) does it; all new ones get `mtimeSeconds`.
    * Throws COPY_CONFLICT when a file stands in the way.
    */
   makeDirectories(
@@ -173,6 +173,7 @@ export class PendingTree implements FileTree {
     mtimeSeconds: number = this.#nowSeconds,
   ): PendingDirectory {
     let directory = this.root;
+    const made: PendingDirectory[] = [];
     for (const name of path === "" ? [] : path.split("/")) {
       const found = this.child(directory, name);
       if (found === null) {
@@ -182,6 +183,7 @@ export class PendingTree implements FileTree {
           attributes.gid = directory.gid;
         }
         directory = this.makeDirectory(directory, name, owner === null ? attributes : { ...attributes, ...owner });
+        made.push(directory);
       } else if (isPendingDirectory(found)) {
         directory = found;
       } else {
@@ -189,6 +191,7 @@ export class PendingTree implements FileTree {
         throw new BuildError("COPY_CONFLICT", `cannot make directory ${place}: got a ${found.type} there already`);
       }
     }
+    for (const node of made) node.mtimeSeconds = mtimeSeconds;
     return directory;
   }
 }

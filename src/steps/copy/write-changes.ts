@@ -1,6 +1,6 @@
 import { compareNames } from "../../base/file-name.ts";
 import type { Entry } from "../../layer/entry.ts";
-import type { LayerWriter, NewRow } from "../../layer/layer-writer.ts";
+import { type LayerWriter, type NewRow, openLayerWriter, type PackedLayer } from "../../layer/layer-writer.ts";
 import { baseNameOf, childPath } from "../../layer/path-order.ts";
 import { isPendingDirectory, type PendingDirectory, type PendingFile, type PendingTree } from "./pending-tree.ts";
 
@@ -9,6 +9,21 @@ export interface WriteCounts {
   readonly rows: number;
   /** Bytes of file content. */
   readonly contentBytes: number;
+}
+
+/** Makes the layer of what `pending` changes: `index` and `tar` in an existing directory. */
+export function packChanges(
+  pending: PendingTree,
+  directory: string,
+): { readonly layer: PackedLayer; readonly counts: WriteCounts } {
+  const writer = openLayerWriter(directory, { keepTar: true });
+  try {
+    const counts = writeChanges(pending, writer);
+    return { layer: writer.finish(), counts };
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
 }
 
 /** The one extended attribute that reaches a layer. */
