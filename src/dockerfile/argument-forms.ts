@@ -3,7 +3,7 @@ import type { EscapeCharacter } from "./directives.ts";
 import { parseJsonStrings } from "./json-strings.ts";
 import { quoteText } from "./quote-text.ts";
 import type { NodeArguments } from "./source-node.ts";
-import { cutAtSeparator, isSpace, splitAtSeparators } from "./white-space.ts";
+import { cutAtSeparator, isAsciiSpace, isSpace, splitAtSeparators } from "./white-space.ts";
 
 type Form = (rest: string, escapeChar: EscapeCharacter) => NodeArguments;
 
@@ -64,10 +64,10 @@ function jsonOrList(rest: string): NodeArguments {
 /** The kind of the check, then a command as in CMD. */
 function healthcheck(rest: string): NodeArguments {
   let end = 0;
-  while (end < rest.length && !isSpace(rest.charCodeAt(end))) end += 1;
+  while (end < rest.length && !isAsciiSpace(rest.charCodeAt(end))) end += 1;
   if (end === 0) return words([]);
   let next = end;
-  while (next < rest.length && isSpace(rest.charCodeAt(next))) next += 1;
+  while (next < rest.length && isAsciiSpace(rest.charCodeAt(next))) next += 1;
   const command = jsonOrText(rest.slice(next));
   return command.form === "words" || command.form === "json"
     ? { form: command.form, words: [rest.slice(0, end), ...command.words] }

@@ -1,5 +1,5 @@
 import type { EscapeCharacter } from "./directives.ts";
-import { cutAtSeparator, isSpace, trim } from "./white-space.ts";
+import { cutAtSeparator, isAsciiSpace, trim } from "./white-space.ts";
 
 /** A logical line taken apart: `COPY --chown="1:2" a b`. */
 export interface CommandParts {
@@ -24,7 +24,7 @@ function takeFlags(text: string, escapeChar: EscapeCharacter): readonly [readonl
   const flags: string[] = [];
   let at = 0;
   for (;;) {
-    while (at < text.length && isSpace(text.charCodeAt(at))) at += 1;
+    while (at < text.length && isAsciiSpace(text.charCodeAt(at))) at += 1;
     if (!text.startsWith("--", at)) return [flags, text.slice(at)];
     const word = readWord(text, at, escapeChar);
     at = word.end;
@@ -45,7 +45,7 @@ function readWord(
   for (; at < text.length; at += 1) {
     const char = text[at] as string;
     if (char === quote) quote = null;
-    else if (quote === null && isSpace(text.charCodeAt(at))) break;
+    else if (quote === null && isAsciiSpace(text.charCodeAt(at))) break;
     else if (quote === null && (char === "'" || char === '"')) quote = char;
     else if (char === escapeChar) {
       at += 1;

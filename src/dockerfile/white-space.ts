@@ -3,7 +3,7 @@
  * Every such character is one UTF-16 code unit.
  */
 export function isSpace(unit: number): boolean {
-  if (unit < 0x80) return unit === 0x20 || (unit >= 0x09 && unit <= 0x0d);
+  if (unit < 0x80) return isAsciiSpace(unit);
   if (unit === 0x85 || unit === 0xa0) return true;
   if (unit < 0x1680) return false;
   return (
@@ -16,6 +16,8 @@ export function isSpace(unit: number): boolean {
     unit === 0x3000
   );
 }
+
+export const isAsciiSpace = (unit: number): boolean => unit === 0x20 || (unit >= 0x09 && unit <= 0x0d);
 
 export function trimStart(text: string): string {
   let start = 0;

@@ -165,7 +165,10 @@ export class WordLexer {
 
   #readSingleQuoted(): string {
     const end = this.#text.indexOf("'", this.#at + 1);
-    if (end < 0) throw bad("unexpected end of statement while looking for matching single-quote");
+    if (end < 0) {
+      this.#at = this.#text.length;
+      throw bad("unexpected end of statement while looking for matching single-quote");
+    }
     const inner = this.#mode.keepQuotes ? this.#text.slice(this.#at, end + 1) : this.#text.slice(this.#at + 1, end);
     this.#at = end + 1;
     return inner;
