@@ -3,12 +3,14 @@ import type { GraphBuilder } from "./graph-builder.ts";
 import type { PlanInput } from "./plan-input.ts";
 import type { PlanWarnings } from "./plan-warnings.ts";
 import type { StagePlan } from "./stage-plan.ts";
+import type { TextBudget } from "./text-budget.ts";
 
 /** What all stages of one image share while they are planned. */
 export interface BuildScope {
   readonly input: PlanInput;
   readonly graph: GraphBuilder;
   readonly warnings: PlanWarnings;
+  readonly budget: TextBudget;
   readonly buildArgs: ReadonlyMap<string, string>;
   /** ARGs before the first FROM and the automatic ones, by name. */
   readonly globalArgs: ReadonlyMap<string, string>;

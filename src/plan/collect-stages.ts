@@ -44,7 +44,8 @@ export function collectStages(
       resolved: null,
     });
   }
-  for (const plan of table.stages) plan.steps = linkSteps(plan, plan.stage?.instructions ?? [], table, false);
+  for (const plan of table.stages)
+    if (plan.replacement === null) plan.steps = linkSteps(plan, plan.stage?.instructions ?? [], table, false);
   return table;
 }
 

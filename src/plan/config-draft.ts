@@ -1,6 +1,13 @@
 import type { ContainerConfig, Healthcheck } from "../image/image-config.ts";
 
-const nameOf = (entry: string): string => entry.split("=", 1)[0] ?? "";
+function positionsOf(entries: readonly string[]): ReadonlyMap<string, number> {
+  const positions = new Map<string, number>();
+  for (const [at, entry] of entries.entries()) {
+    const name = entry.split("=", 1)[0] ?? "";
+    if (!positions.has(name)) positions.set(name, at);
+  }
+  return positions;
+}
 
 /** The container config of a stage while it is planned. */
 export class ConfigDraft {
@@ -17,10 +24,10 @@ export class ConfigDraft {
   readonly exposedPorts: Set<string>;
   readonly volumes: Set<string>;
   readonly #env: string[];
-  /** Position of each name's first entry in #env; made at the first assignment. */
-  #positions: Map<string, number> | null = null;
+  /** Position of each name's first entry in #env. */
+  readonly #positions: Map<string, number>;
 
-  constructor(config: ContainerConfig) {
+  constructor(config: ContainerConfig, positions: ReadonlyMap<string, number> = positionsOf(config.Env ?? [])) {
     this.user = config.User ?? "";
     this.workingDir = config.WorkingDir ?? "";
     this.cmd = config.Cmd ?? [];
@@ -34,6 +41,7 @@ export class ConfigDraft {
     this.exposedPorts = new Set(config.ExposedPorts);
     this.volumes = new Set(config.Volumes);
     this.#env = [...(config.Env ?? [])];
+    this.#positions = new Map(positions);
   }
 
   get env(): readonly string[] {
@@ -41,26 +49,18 @@ export class ConfigDraft {
   }
 
   hasEnv(name: string): boolean {
-    return this.#env.some((entry) => nameOf(entry) === name);
+    return this.#positions.has(name);
   }
 
   /** Replaces the variable in its place, or adds it at the end. */
   setEnv(name: string, value: string): void {
-    const positions = this.#envPositions();
-    const at = positions.get(name) ?? this.#env.length;
-    positions.set(name, at);
+    const at = this.#positions.get(name) ?? this.#env.length;
+    this.#positions.set(name, at);
     this.#env[at] = `${name}=${value}`;
   }
 
-  #envPositions(): Map<string, number> {
-    if (this.#positions === null) {
-      this.#positions = new Map();
-      for (const [at, entry] of this.#env.entries()) {
-        const name = nameOf(entry);
-        if (!this.#positions.has(name)) this.#positions.set(name, at);
-      }
-    }
-    return this.#positions;
+  fork(): ConfigDraft {
+    return new ConfigDraft(this.toConfig(), this.#positions);
   }
 
   /** As an image config holds it: empty members are absent. */

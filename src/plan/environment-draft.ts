@@ -3,7 +3,7 @@
  * what processes and cache keys see.
  */
 export class EnvironmentDraft {
-  readonly #values: Map<string, string>;
+  #values: Map<string, string>;
   #list: readonly string[] | null = null;
 
   constructor(values: ReadonlyMap<string, string> = new Map()) {
@@ -20,8 +20,15 @@ export class EnvironmentDraft {
     this.#list = null;
   }
 
-  delete(name: string): void {
-    this.#values.delete(name);
+  /** Assigns all of `entries`, each `NAME=value`, in order. */
+  setAll(entries: readonly string[]): void {
+    const assigned = new Map<string, string>();
+    for (const entry of entries) {
+      const at = entry.indexOf("=");
+      assigned.set(at === -1 ? entry : entry.slice(0, at), at === -1 ? "" : entry.slice(at + 1));
+    }
+    const kept = [...this.#values].filter(([name]) => !assigned.has(name));
+    this.#values = kept.length === 0 ? assigned : new Map([...kept, ...assigned]);
     this.#list = null;
   }
 

@@ -33,6 +33,11 @@ export class GraphBuilder {
     return added.id;
   }
 
+  /** All vertices, inputs first. */
+  get vertices(): readonly GraphVertex[] {
+    return this.#vertices;
+  }
+
   /** Those vertices that `roots` stand on, directly or not, and the roots themselves. */
   neededFor(roots: readonly VertexId[]): readonly GraphVertex[] {
     const needed = new Set(roots);

@@ -2,7 +2,7 @@ import { BuildError } from "../base/errors.ts";
 import type { HistoryDraft } from "./build-graph.ts";
 
 /** More text than this in one image's history is refused: argument values repeat in every row. */
-const maxTextLength = 64 * 2 ** 20;
+const maxTextLength = 16 * 2 ** 20;
 
 /** History rows as a list that stages share: a stage goes on where its base ended, without a copy. */
 export interface HistoryChain {

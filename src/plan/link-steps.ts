@@ -26,7 +26,7 @@ export function linkSteps(
 }
 
 function sourceNames(instruction: Instruction): readonly string[] {
-  if (instruction.kind === "copy") return instruction.from === null ? [] : [instruction.from];
+  if (instruction.kind === "copy") return instruction.from ? [instruction.from] : [];
   if (instruction.kind !== "run") return [];
   return instruction.mounts.map(mountSource).filter((name) => name !== "");
 }

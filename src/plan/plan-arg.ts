@@ -1,8 +1,6 @@
 import type { InstructionOf } from "../dockerfile/instruction.ts";
+import { hiddenArgs } from "./hidden-args.ts";
 import type { StepScope } from "./step-scope.ts";
-
-/** Build args that steer tsbuild and are never seen by steps. */
-const hiddenArgs: ReadonlySet<string> = new Set(["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"]);
 
 /**
  * The value is, in this order: the build arg, the default given here, the value from before the first FROM. Defaults of

@@ -32,52 +32,51 @@ export class StageDraft {
   private constructor(
     rootfs: TreeSource,
     platform: Platform,
-    image: Pick<ImageConfig, "platform" | "author" | "config" | "history">,
+    image: Pick<ImageConfig, "platform" | "author">,
+    config: ConfigDraft,
     parent: StageDraft | null,
   ) {
     this.rootfs = rootfs;
     this.platform = platform;
     this.imagePlatform = image.platform;
     this.author = image.author;
-    this.config = new ConfigDraft(image.config);
+    this.config = config;
     this.environment = parent === null ? new EnvironmentDraft() : parent.environment.fork();
     this.args = new Map(parent?.args);
     this.history = parent?.history ?? null;
     this.hasOwnWorkdir = parent?.hasOwnWorkdir ?? false;
-    for (const row of image.history) this.#append({ kind: "base", row });
   }
 
   /** A stage on an image. */
   static fromImage(rootfs: TreeSource, platform: Platform, image: ImageConfig): StageDraft {
-    return new StageDraft(rootfs, platform, image, null);
+    const draft = new StageDraft(rootfs, platform, image, new ConfigDraft(image.config), null);
+    for (const row of image.history) draft.#append({ kind: "base", row });
+    return draft;
   }
 
   /** A stage on nothing, or on a tree that comes without an image config. */
   static fromScratch(rootfs: TreeSource, platform: Platform): StageDraft {
     const config = { Env: platform.os === "windows" ? [] : [`PATH=${defaultPath}`], WorkingDir: "/" };
-    return new StageDraft(rootfs, platform, { platform, author: "", config, history: [] }, null);
+    return new StageDraft(rootfs, platform, { platform, author: "" }, new ConfigDraft(config), null);
   }
 
   /** A tree that takes the place of a whole stage: its config is empty. */
   static fromBareTree(rootfs: TreeSource, platform: Platform): StageDraft {
-    return new StageDraft(rootfs, platform, { platform, author: "", config: {}, history: [] }, null);
+    return new StageDraft(rootfs, platform, { platform, author: "" }, new ConfigDraft({}), null);
   }
 
   /** A stage on this one: everything is inherited but triggers. */
   fork(): StageDraft {
-    const config = { ...this.config.toConfig(), OnBuild: [] };
-    const image = { platform: this.imagePlatform, author: this.author, config, history: [] };
-    return new StageDraft(this.rootfs, this.platform, image, this);
+    const config = this.config.fork();
+    config.onBuild = [];
+    const image = { platform: this.imagePlatform, author: this.author };
+    return new StageDraft(this.rootfs, this.platform, image, config, this);
   }
 
   /** Makes sure of a PATH and gives the config's variables to the steps: they win over inherited ARGs. */
   begin(): void {
     if (!this.config.hasEnv("PATH") && this.platform.os !== "windows") this.config.setEnv("PATH", defaultPath);
-    for (const entry of this.config.env) {
-      const at = entry.indexOf("=");
-      if (at === -1) this.environment.set(entry, "");
-      else this.environment.set(entry.slice(0, at), entry.slice(at + 1));
-    }
+    this.environment.setAll(this.config.env);
   }
 
   /** A history row of an instruction that makes no layer. */

@@ -3,6 +3,7 @@ import { expandHeredoc, expandWord, expandWords, type Lookup } from "../dockerfi
 import type { OpSpec, TreeSource, VertexId } from "./build-graph.ts";
 import type { BuildScope } from "./build-scope.ts";
 import { cleanPath } from "./container-path.ts";
+import { hiddenArgs } from "./hidden-args.ts";
 import type { StageDraft } from "./stage-draft.ts";
 import type { PlannedStep, StagePlan } from "./stage-plan.ts";
 import { displayText, type StepNames } from "./step-names.ts";
@@ -30,21 +31,21 @@ export class StepScope {
   expand(word: string): string {
     const { text, unset } = expandWord(word, this.lookup, this.build.input.dockerfile.escape);
     this.#warnUnset(unset);
-    return text;
+    return this.build.budget.count(text);
   }
 
   /** The same, split at white space. */
   expandToWords(word: string): readonly string[] {
     const { words, unset } = expandWords(word, this.lookup, this.build.input.dockerfile.escape);
     this.#warnUnset(unset);
-    return words;
+    return words.map((text) => this.build.budget.count(text));
   }
 
   /** The body of a heredoc with its variables replaced. */
   expandHeredoc(content: string): string {
     const { text, unset } = expandHeredoc(content, this.lookup);
     this.#warnUnset(unset);
-    return text;
+    return this.build.budget.count(text);
   }
 
   readonly lookup: Lookup = (name) => this.draft.environment.get(name);
@@ -53,10 +54,12 @@ export class StepScope {
     this.build.warnings.add(rule, message, this.#step.instruction);
   }
 
+  /** ARGs that were declared may be without a value; those for tsbuild itself are never seen. */
   #warnUnset(unset: ReadonlySet<string>): void {
-    for (const name of unset)
-      if (!this.draft.args.has(name))
-        this.build.warnings.addUndefined(name, this.draft.environment, this.#step.instruction);
+    for (const name of unset) {
+      if (this.draft.args.has(name) || hiddenArgs.has(name)) continue;
+      this.build.warnings.addUndefined(name, this.draft.environment, this.#step.instruction);
+    }
   }
 
   /** Notes where CMD, ENTRYPOINT or HEALTHCHECK stands: only the last one of a stage counts. */
@@ -85,7 +88,7 @@ export class StepScope {
   /** The tree COPY and ADD read local paths from. */
   copySource(): TreeSource {
     const { instruction } = this.#step;
-    if (instruction.kind !== "copy" || instruction.from === null) return mainContext;
+    if (instruction.kind !== "copy" || !instruction.from) return mainContext;
     const tree = this.#treeOf(instruction.from);
     if (tree !== null) return tree;
     throw new BuildError(
@@ -155,7 +158,9 @@ export class StepScope {
   #vertexName(verb = ""): string {
     this.#name ??= {
       prefix: this.#names.next(this.draft.platform, this.draft.environment) + (this.#step.isOnBuild ? "ONBUILD " : ""),
-      text: displayText(this.#step.instruction, this.lookup, this.build.input.dockerfile.escape),
+      text: this.build.budget.count(
+        displayText(this.#step.instruction, this.lookup, this.build.input.dockerfile.escape),
+      ),
     };
     return this.#name.prefix + verb + this.#name.text;
   }
