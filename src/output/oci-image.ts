@@ -1,0 +1,140 @@
+import { type Digest, digestOf } from "../base/digest.ts";
+import { parseImageConfig } from "../image/config-json.ts";
+import type { Descriptor } from "../image/descriptor.ts";
+import { serializeImageIndex } from "../image/image-index.ts";
+import { serializeManifest } from "../image/manifest.ts";
+import { type Compression, mediaTypes } from "../image/media-types.ts";
+import { formatPlatform } from "../image/platform.ts";
+import { compressionOf } from "../store/blob-format.ts";
+import type { LayerStore } from "../store/layer-store.ts";
+import type { PlatformImage } from "./output.ts";
+import type { AnnotationLevel, LayerCompression, OutputAnnotation } from "./parse-output-flag.ts";
+
+/** How images become manifests. */
+export interface OciOptions {
+  readonly compression: LayerCompression;
+  readonly annotations: readonly OutputAnnotation[];
+  readonly ociMediaTypes: boolean;
+}
+
+/** Images as they leave the machine: everything is here or, layers, in the blob store. */
+export interface OciImage {
+  /** Of the manifest, or of the index if there are several platforms. */
+  readonly root: Descriptor;
+  readonly manifests: readonly OciManifest[];
+  /** Configs, manifests and index by digest. */
+  readonly documents: ReadonlyMap<Digest, Uint8Array>;
+  /** Each once; blobs of the blob store. */
+  readonly layers: readonly Descriptor[];
+  /** The latest `created` of the configs, as they have it. */
+  readonly created: string | null;
+}
+
+export interface OciManifest {
+  readonly image: PlatformImage;
+  readonly descriptor: Descriptor;
+  readonly config: Descriptor;
+  /** Lowest first. */
+  readonly layers: readonly Descriptor[];
+}
+
+const layerTypes: Readonly<Record<"oci" | "docker", Readonly<Record<Compression, string>>>> = {
+  oci: { none: mediaTypes.ociLayer, gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd },
+  docker: {
+    none: "application/vnd.docker.image.rootfs.diff.tar",
+    gzip: mediaTypes.dockerLayerGzip,
+    zstd: mediaTypes.ociLayerZstd,
+  },
+};
+
+/** Compresses the layers of `images` where that is needed and writes their manifests, with several platforms an index. */
+export async function makeOciImage(
+  images: readonly PlatformImage[],
+  options: OciOptions,
+  layerStore: LayerStore,
+  signal: AbortSignal,
+): Promise<OciImage> {
+  const documents = new Map<Digest, Uint8Array>();
+  const add = (mediaType: string, bytes: Uint8Array): Descriptor => {
+    const digest = digestOf(bytes);
+    documents.set(digest, bytes);
+    return { mediaType, digest, size: bytes.length };
+  };
+  const manifests = await Promise.all(images.map((image) => makeManifest(image, options, layerStore, add, signal)));
+  const [only] = manifests;
+  return {
+    root: manifests.length === 1 && only !== undefined ? only.descriptor : makeIndex(manifests, options, add),
+    manifests,
+    documents,
+    layers: [...new Map(manifests.flatMap(({ layers }) => layers).map((layer) => [layer.digest, layer])).values()],
+    created: latestCreated(images),
+  };
+}
+
+type AddDocument = (mediaType: string, bytes: Uint8Array) => Descriptor;
+
+async function makeManifest(
+  image: PlatformImage,
+  options: OciOptions,
+  layerStore: LayerStore,
+  add: AddDocument,
+  signal: AbortSignal,
+): Promise<OciManifest> {
+  const { format, force } = options.compression;
+  const types = layerTypes[options.ociMediaTypes ? "oci" : "docker"];
+  const blobs = await Promise.all(image.diffIds.map((diffId) => layerStore.blob(diffId, format, signal, force)));
+  const layers = blobs.map(({ mediaType, digest, size }) => ({
+    mediaType: types[compressionOf(mediaType)],
+    digest,
+    size,
+  }));
+  const config = add(options.ociMediaTypes ? mediaTypes.ociConfig : mediaTypes.dockerConfig, image.config);
+  const mediaType = options.ociMediaTypes ? mediaTypes.ociManifest : mediaTypes.dockerManifest;
+  const annotations = new Map([...image.annotations, ...annotationsFor("manifest", image, options)]);
+  const manifest = add(mediaType, serializeManifest({ mediaType, config, layers, annotations }));
+  const own = annotationsFor("manifest-descriptor", image, options);
+  return {
+    image,
+    descriptor: {
+      ...manifest,
+      platform: image.platform,
+      ...(own.length === 0 ? {} : { annotations: Object.fromEntries(own) }),
+    },
+    config,
+    layers,
+  };
+}
+
+function makeIndex(manifests: readonly OciManifest[], options: OciOptions, add: AddDocument): Descriptor {
+  const mediaType = options.ociMediaTypes ? mediaTypes.ociIndex : mediaTypes.dockerIndex;
+  const index = add(
+    mediaType,
+    serializeImageIndex({
+      mediaType,
+      manifests: manifests.map(({ descriptor }) => descriptor),
+      annotations: new Map(annotationsFor("index", null, options)),
+    }),
+  );
+  const own = annotationsFor("index-descriptor", null, options);
+  return own.length === 0 ? index : { ...index, annotations: Object.fromEntries(own) };
+}
+
+function annotationsFor(
+  level: AnnotationLevel,
+  image: PlatformImage | null,
+  options: OciOptions,
+): readonly (readonly [string, string])[] {
+  const platform = image === null ? null : formatPlatform(image.platform);
+  return options.annotations
+    .filter((given) => given.level === level && (given.platform === null || given.platform === platform))
+    .map(({ key, value }) => [key, value] as const);
+}
+
+function latestCreated(images: readonly PlatformImage[]): string | null {
+  let latest: string | null = null;
+  for (const image of images) {
+    const { created } = parseImageConfig(image.config);
+    if (created !== null && (latest === null || Date.parse(created) > Date.parse(latest))) latest = created;
+  }
+  return latest;
+}

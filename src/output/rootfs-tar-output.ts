@@ -1,0 +1,27 @@
+import type { Writable } from "node:stream";
+import type { LayerStore } from "../store/layer-store.ts";
+import type { Output } from "./output.ts";
+import { writtenSummary } from "./receipt.ts";
+import { rootfsTar } from "./rootfs-tar.ts";
+import { rootfsSpecsOf } from "./rootfs-walk.ts";
+import { writeDestination } from "./write-destination.ts";
+
+export interface RootfsTarOptions {
+  readonly destination: string;
+  readonly splitPlatforms: boolean | null;
+}
+
+/** The merged root file system as a tar. */
+export function rootfsTarOutput(options: RootfsTarOptions, layers: LayerStore, stdout: Writable): Output {
+  return {
+    async write(images, signal) {
+      const roots = await rootfsSpecsOf(images, options.splitPlatforms, layers, signal);
+      const sizeBytes = await writeDestination(options.destination, toAsync(rootfsTar(roots)), stdout, signal);
+      return { manifest: null, summary: writtenSummary(options.destination, sizeBytes) };
+    },
+  };
+}
+
+async function* toAsync<T>(items: Iterable<T>): AsyncGenerator<T> {
+  yield* items;
+}
