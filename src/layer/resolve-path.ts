@@ -11,7 +11,7 @@ const maxLinks = 255;
  * written, so the result need not exist. Empty components and "." count for nothing; a leading "/" is allowed.
  * Throws CONTEXT_INVALID after 255 links.
  */
-export function resolveInTree(tree: FileTree, path: string, follow: "all" | "parents"): string {
+export function resolveInTree(tree: Pick<FileTree, "lstat">, path: string, follow: "all" | "parents"): string {
   const left = path.split("/").reverse();
   let resolved = "";
   let links = 0;

@@ -1,10 +1,9 @@
-import { digestOf } from "../../base/digest.ts";
 import { encodeName } from "../../base/file-name.ts";
 import type { TreeSpec } from "../../context/tree-spec.ts";
 import type { Entry } from "../../layer/entry.ts";
-import { readerOf } from "../../layer/file-readers.ts";
 import type { FileTree } from "../../layer/file-tree.ts";
 import type { CopyInlineAction, CopyPathsAction } from "../../plan/build-graph.ts";
+import { InlineContent, TreeContent } from "./content.ts";
 import { type CopyChange, copyDirectory, copyFile, fileOf } from "./copy-entries.ts";
 import { missingSource } from "./missing-source.ts";
 import { parseModeChange } from "./mode-change.ts";
@@ -52,7 +51,7 @@ function copyPaths(
     const sources = selectSources(action, written, tree, (path) => missingSource(tree, action.tree, path, written));
     for (const { entry, name, filter } of sources) {
       if (entry.type === "directory") copyDirectory(tree, entry, filter, action.destination, pending, change);
-      else copyFile(name, fileOf(entry, tree, change), action.destination, pending, change);
+      else copyFile(name, fileOf(entry, new TreeContent(tree, entry), change), action.destination, pending, change);
     }
   }
 }
@@ -73,6 +72,5 @@ function inlineFile(action: CopyInlineAction, change: CopyChange, nowSeconds: nu
     device: null,
     inode: null,
   };
-  const source = { open: () => readerOf(content), digest: () => digestOf(content) };
-  return { ...fileOf(entry, source, change), isNew: true };
+  return { ...fileOf(entry, new InlineContent(content), change), isNew: true };
 }

@@ -3,11 +3,11 @@ import type { Entry } from "../../layer/entry.ts";
 import type { FileTree } from "../../layer/file-tree.ts";
 import { baseNameOf, childPath, parentOf } from "../../layer/path-order.ts";
 import { resolveInTree } from "../../layer/resolve-path.ts";
+import { type Content, TreeContent } from "./content.ts";
 import type { ModeChange } from "./mode-change.ts";
 import type { Owner } from "./owner.ts";
 import {
   type Attributes,
-  type ContentSource,
   isPendingDirectory,
   type PendingDirectory,
   type PendingFile,
@@ -63,8 +63,8 @@ export function copyDirectory(
   made.mtimeSeconds = source.mtimeSeconds;
 }
 
-/** A copy of `entry`, which is no directory; `source` has its content. */
-export function fileOf(entry: Entry, source: ContentSource, change: CopyChange): PendingFile {
+/** A copy of `entry`, which is no directory. */
+export function fileOf(entry: Entry, content: Content, change: CopyChange): PendingFile {
   if (entry.type === "directory") throw new BuildError("INTERNAL", `${JSON.stringify(entry.path)} is a directory`);
   return {
     type: entry.type,
@@ -72,7 +72,7 @@ export function fileOf(entry: Entry, source: ContentSource, change: CopyChange):
     size: entry.size,
     target: entry.target,
     device: entry.device,
-    content: entry.type === "file" ? { source, entry } : null,
+    content: entry.type === "file" ? content : null,
     isLinked: entry.type === "file" && entry.inode !== null,
     isNew: false,
   };
@@ -177,7 +177,7 @@ class ContentCopier {
   #file(entry: Entry): PendingFile {
     const linked = entry.inode === null ? undefined : this.#inodes.get(entry.inode);
     if (linked !== undefined) return linked;
-    const file = fileOf(entry, this.#tree, this.#change);
+    const file = fileOf(entry, new TreeContent(this.#tree, entry), this.#change);
     if (entry.inode !== null && file.isLinked) this.#inodes.set(entry.inode, file);
     return file;
   }

@@ -4,15 +4,7 @@ import { compareNames } from "../../base/file-name.ts";
 import type { DeviceNumber, Entry, EntryType } from "../../layer/entry.ts";
 import type { FileReader, FileTree } from "../../layer/file-tree.ts";
 import { baseNameOf, childPath } from "../../layer/path-order.ts";
-
-/** Gives the contents of entries of its own: a FileTree, an unpacked archive, a heredoc. */
-export type ContentSource = Pick<FileTree, "open" | "digest">;
-
-/** Where the content of a regular file comes from. */
-export interface Content {
-  readonly source: ContentSource;
-  readonly entry: Entry;
-}
+import { type Content, TreeContent } from "./content.ts";
 
 /** What a step decides about a file's metadata; times in whole seconds. */
 export interface Attributes {
@@ -42,8 +34,8 @@ export interface PendingFile extends Attributes {
   readonly device: DeviceNumber | null;
   /** Null for everything but regular files. */
   readonly content: Content | null;
-  /** It has other names in its source: they become hard links if they are copied as well. */
-  readonly isLinked: boolean;
+  /** It may have several names, which then are hard links. */
+  isLinked: boolean;
   /** Its mtime is the time of the build, so it is new whatever the parent has. */
   readonly isNew: boolean;
 }
@@ -144,19 +136,17 @@ export class PendingTree implements FileTree {
   }
 
   open(entry: Entry): FileReader {
-    const content = this.contentOf(entry);
-    return content.source.open(content.entry);
+    return this.contentOf(entry).open();
   }
 
   digest(entry: Entry): Digest {
-    const content = this.contentOf(entry);
-    return content.source.digest(content.entry);
+    return this.contentOf(entry).digest();
   }
 
-  /** Where the content of the regular file `entry` of this tree comes from. Throws CONTEXT_FILE_CHANGED when it is gone. */
+  /** The content of the regular file `entry` of this tree. Throws CONTEXT_FILE_CHANGED when it is gone. */
   contentOf(entry: Entry): Content {
     const found = this.find(entry.path);
-    if (found !== null && "inode" in found) return { source: this.parent, entry: found };
+    if (found !== null && "inode" in found) return new TreeContent(this.parent, found);
     if (found?.type === "file" && found.content !== null) return found.content;
     throw new BuildError("CONTEXT_FILE_CHANGED", `${JSON.stringify(entry.path)} is no regular file any more`);
   }

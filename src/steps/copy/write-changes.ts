@@ -99,7 +99,7 @@ class ChangeWriter {
 
   #addRow(row: NewRow, file: PendingFile | null): void {
     const content = file?.content ?? null;
-    this.#writer.add(row, content === null ? null : content.source.open(content.entry));
+    this.#writer.add(row, content === null ? null : content.open());
     this.rows += 1;
     if (content !== null) this.contentBytes += row.size;
   }
@@ -128,7 +128,7 @@ class ChangeWriter {
       return true;
     if (lower.device?.major !== file.device?.major || lower.device?.minor !== file.device?.minor) return true;
     if (file.content === null) return false;
-    return file.content.source.digest(file.content.entry) !== this.#pending.parent.digest(lower);
+    return file.content.digest() !== this.#pending.parent.digest(lower);
   }
 }
 
