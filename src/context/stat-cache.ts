@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type Digest, digestFromHex, hexOf } from "../base/digest.ts";
+import { fsCall } from "../layer/fs-call.ts";
 import { factAt, factCount } from "./file-facts.ts";
 
 /**
@@ -76,17 +77,20 @@ export function loadStatCache(file: string): StatCache {
 
 /**
  * Adds rows to the stat cache `file`, in place of older ones of the same inode, and replaces the file as a whole. Rows
- * that another process adds at the same time may get lost; they are found out again.
+ * that another process adds at the same time may get lost; they are found out again. Throws STORE_NO_SPACE,
+ * STORE_UNWRITABLE or SYSTEM_CALL_FAILED when it cannot be written.
  */
 export function mergeStatCache(file: string, added: readonly StatCacheRows[]): void {
   if (added.every((rows) => rows.length === 0)) return;
   const body = mergeRows([readRows(file), ...added]);
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const temporary = `${file}.${process.pid}.tmp`;
+  fsCall(() => replaceFile(file, temporary, [magic, createHash("sha256").update(bytes).digest(), bytes]));
+}
+
+function replaceFile(file: string, temporary: string, parts: readonly Buffer[]): void {
   try {
-    writeFileSync(temporary, Buffer.concat([magic, createHash("sha256").update(bytes).digest(), bytes]), {
-      mode: 0o600,
-    });
+    writeFileSync(temporary, Buffer.concat(parts), { mode: 0o600 });
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
