@@ -1,7 +1,7 @@
 import { BuildError } from "../base/errors.ts";
 import type { EscapeCharacter } from "./directives.ts";
 import { parseJsonStrings } from "./json-strings.ts";
-import { quoteText } from "./quote-text.ts";
+import { quoteText, wordDetail } from "./quote-text.ts";
 import type { NodeArguments } from "./source-node.ts";
 import { cutAtSeparator, isAsciiSpace, isSpace, splitAtSeparators } from "./white-space.ts";
 
@@ -83,6 +83,7 @@ function pairs(name: string, rest: string, escapeChar: EscapeCharacter): NodeArg
     if (cut === null)
       throw new BuildError("DOCKERFILE_SYNTAX", `${name} must have two arguments`, {
         hint: `write ${name} ${first.slice(0, 40)}=value`,
+        details: wordDetail(first),
       });
     return { form: "pairs", pairs: [{ key: cut[0], value: cut[1] }], isLegacy: true };
   }
@@ -92,7 +93,7 @@ function pairs(name: string, rest: string, escapeChar: EscapeCharacter): NodeArg
       throw new BuildError(
         "DOCKERFILE_SYNTAX",
         `Syntax error - can't find = in ${quoteText(word)}. Must be of the form: name=value`,
-        { hint: `quote a value that holds spaces: ${name} name="a value"` },
+        { hint: `quote a value that holds spaces: ${name} name="a value"`, details: wordDetail(word) },
       );
     return { key: word.slice(0, at), value: word.slice(at + 1) };
   });

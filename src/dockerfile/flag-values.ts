@@ -1,5 +1,5 @@
 import { BuildError } from "../base/errors.ts";
-import { quoteText, shorten } from "./quote-text.ts";
+import { quoteText, shorten, wordDetail } from "./quote-text.ts";
 import { didYouMean } from "./suggest-name.ts";
 
 /** `switch`: `--link`, `--link=false`; `text`: `--from=x`; `list`: a text that may be given more than once. */
@@ -24,6 +24,7 @@ export function readFlags(flags: readonly string[], known: Readonly<Record<strin
     const kind = Object.hasOwn(known, name) ? known[name] : undefined;
     if (kind === undefined)
       throw bad(
+        written,
         `unknown flag: ${shorten(written)}`,
         didYouMean(
           written,
@@ -31,7 +32,7 @@ export function readFlags(flags: readonly string[], known: Readonly<Record<strin
         ),
       );
     const earlier = values.get(name);
-    if (earlier !== undefined && kind !== "list") throw bad(`duplicate flag specified: ${written}`);
+    if (earlier !== undefined && kind !== "list") throw bad(written, `duplicate flag specified: ${written}`);
     const value = readValue(written, kind, equals < 0 ? null : flag.slice(equals + 1));
     if (earlier === undefined) values.set(name, [value]);
     else earlier.push(value);
@@ -48,14 +49,15 @@ export function readFlags(flags: readonly string[], known: Readonly<Record<strin
 
 function readValue(written: string, kind: FlagKind, value: string | null): string {
   if (kind !== "switch") {
-    if (value === null) throw bad(`missing a value on flag: ${written}`, `write ${written}=value`);
+    if (value === null) throw bad(written, `missing a value on flag: ${written}`, `write ${written}=value`);
     return value;
   }
-  if (value === "") throw bad(`missing a value on flag: ${written}`);
+  if (value === "") throw bad(written, `missing a value on flag: ${written}`);
   const lower = (value ?? "true").toLowerCase();
   if (lower !== "true" && lower !== "false")
-    throw bad(`expecting boolean value for flag ${written}, not: ${quoteText(value ?? "")}`);
+    throw bad(written, `expecting boolean value for flag ${written}, not: ${quoteText(value ?? "")}`);
   return lower;
 }
 
-const bad = (message: string, hint?: string): BuildError => new BuildError("DOCKERFILE_BAD_FLAG", message, { hint });
+const bad = (word: string, message: string, hint?: string): BuildError =>
+  new BuildError("DOCKERFILE_BAD_FLAG", message, { hint, details: wordDetail(word) });

@@ -5,7 +5,7 @@ import { readFlags } from "./flag-values.ts";
 import type { CommandLine, Instruction, InstructionKind, InstructionOf, KeyValue } from "./instruction.ts";
 import { checkMountFlag } from "./mount-flag.ts";
 import { parseTransfer } from "./parse-transfer.ts";
-import { quoteText, shorten } from "./quote-text.ts";
+import { quoteText, shorten, wordDetail } from "./quote-text.ts";
 import type { SourceNode } from "./source-node.ts";
 import { suggestName } from "./suggest-name.ts";
 import { trim } from "./white-space.ts";
@@ -62,6 +62,7 @@ function unknownInstruction(keyword: string): BuildError {
   const suggested = keyword === keyword.toLowerCase() ? known?.toLowerCase() : known;
   return new BuildError("DOCKERFILE_UNKNOWN_INSTRUCTION", `unknown instruction: ${shorten(keyword)}`, {
     hint: suggested === undefined ? undefined : `did you mean ${suggested}?`,
+    details: wordDetail(keyword),
   });
 }
 
@@ -75,6 +76,7 @@ function parseFrom(node: SourceNode): Own<"from"> {
     throw new BuildError(
       "STAGE_INVALID",
       `invalid name for build stage: ${quoteText(written ?? "")}, name can't start with a number or contain symbols`,
+      { details: wordDetail(written ?? "") },
     );
   const flags = readFlags(node.flags, { platform: "text" });
   return {

@@ -169,7 +169,7 @@ class SourceReader {
 }
 
 /** `line` without the escape character at its end, or null when it does not continue. A doubled one ends the line. */
-function withoutContinuation(line: string, escapeChar: EscapeCharacter): string | null {
+export function withoutContinuation(line: string, escapeChar: EscapeCharacter): string | null {
   let last = line.length - 1;
   while (last >= 0 && (line[last] === " " || line[last] === "\t")) last -= 1;
   return line[last] === escapeChar && line[last - 1] !== escapeChar ? line.slice(0, last) : null;

@@ -9,3 +9,6 @@ export function quoteText(text: string): string {
 export function shorten(text: string): string {
   return text.length <= maxShown ? text : `${text.slice(0, maxShown)}…`;
 }
+
+/** The piece as a detail of an error, for the carets of an excerpt. */
+export const wordDetail = (text: string): { readonly word: string } => ({ word: text.slice(0, maxShown) });

@@ -1,6 +1,6 @@
 import { BuildError, isBuildError } from "../base/errors.ts";
 import type { EscapeCharacter } from "./directives.ts";
-import { quoteText } from "./quote-text.ts";
+import { quoteText, wordDetail } from "./quote-text.ts";
 import { type LexerMode, type Lookup, WordLexer } from "./word-lexer.ts";
 
 export type { Lookup } from "./word-lexer.ts";
@@ -56,6 +56,9 @@ function lex(text: string, lookup: Lookup, mode: LexerMode, splits: boolean): Ex
     return { text: lexer.run(), words: lexer.words, used: lexer.used, unset: lexer.unset };
   } catch (error) {
     if (!isBuildError(error)) throw error;
-    throw new BuildError(error.code, `${quoteText(text)}: ${error.message}`, { cause: error });
+    throw new BuildError(error.code, `${quoteText(text)}: ${error.message}`, {
+      cause: error,
+      details: wordDetail(text),
+    });
   }
 }
