@@ -1,9 +1,10 @@
 import { parseDiffId } from "../base/digest.ts";
+import { compareNames } from "../base/file-name.ts";
 import { formatGoJson, type GoJson, goMap, goStruct } from "./go-json.ts";
 import type { ContainerConfig, Healthcheck, HistoryRow, ImageConfig } from "./image-config.ts";
 import { largestConfigBytes, readImageDocument } from "./image-document.ts";
 import type { JsonReader } from "./json-reader.ts";
-import { normalizePlatform } from "./platform.ts";
+import { isPlatformWord, normalizePlatform, type Platform } from "./platform.ts";
 import { normalizeTimestamp } from "./timestamp.ts";
 
 /**
@@ -17,12 +18,7 @@ export function parseImageConfig(bytes: Uint8Array, subject = "image config"): I
   if (kind !== "layers") throw rootfs.failure("type", `got ${JSON.stringify(kind.slice(0, 100))}, want "layers"`);
   const container = document.optionalObject("config");
   return {
-    platform: normalizePlatform({
-      os: document.string("os"),
-      architecture: document.string("architecture"),
-      variant: document.optionalString("variant") ?? "",
-      osVersion: document.optionalString("os.version") ?? "",
-    }),
+    platform: readPlatform(document),
     author: document.optionalString("author") ?? "",
     created: readTimestamp(document, "created"),
     config: container === undefined ? {} : readContainerConfig(container),
@@ -35,6 +31,21 @@ export function parseImageConfig(bytes: Uint8Array, subject = "image config"): I
       }
     }),
   };
+}
+
+function readPlatform(document: JsonReader): Platform {
+  const word = (key: string, text: string): string => {
+    if (isPlatformWord(text)) return text;
+    throw document.failure(key, `${JSON.stringify(text.slice(0, 100))} is no part of a platform`);
+  };
+  const [os, architecture] = [document.string("os"), document.string("architecture")];
+  if (os === "" || architecture === "") throw document.failure("os", "os and architecture must not be empty");
+  return normalizePlatform({
+    os: word("os", os),
+    architecture: word("architecture", architecture),
+    variant: word("variant", document.optionalString("variant") ?? ""),
+    osVersion: word("os.version", document.optionalString("os.version") ?? ""),
+  });
 }
 
 function readTimestamp(reader: JsonReader, key: string): string | null {
@@ -63,9 +74,9 @@ function readContainerConfig(reader: JsonReader): ContainerConfig {
     return values === undefined || values.length === 0 ? undefined : values;
   };
   const keysOf = (key: string): readonly string[] | undefined => {
-    const keys = reader.optionalObject(key)?.keys();
-    for (const name of keys ?? []) noNul(reader, key, name);
-    return keys === undefined || keys.length === 0 ? undefined : keys;
+    const keys = reader.optionalObject(key)?.keys() ?? [];
+    for (const name of keys) noNul(reader, key, name);
+    return keys.length === 0 ? undefined : keys.toSorted(compareNames);
   };
   const labels = reader.optionalStringMap("Labels");
   const healthcheck = reader.optionalObject("Healthcheck");

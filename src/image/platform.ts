@@ -15,8 +15,12 @@ const knownSystems: ReadonlySet<string> = new Set(
 const knownArchitectures: ReadonlySet<string> = new Set(
   "386 amd64 arm arm64 loong64 mips mipsle mips64 mips64le ppc64 ppc64le riscv64 s390x wasm".split(" "),
 );
-const component = /^[A-Za-z0-9_.-]{1,64}$/;
-const systemWithVersion = /^([A-Za-z0-9_.-]{1,64})(?:\(([A-Za-z0-9_.-]{1,64})\))?$/;
+const word = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}";
+const component = new RegExp(`^${word}$`);
+const systemWithVersion = new RegExp(`^(${word})(?:\\((${word})\\))?$`);
+
+/** Whether a member of a platform is a word that is safe in file names and messages, or empty. */
+export const isPlatformWord = (text: string): boolean => text === "" || component.test(text);
 
 /**
  * Parses `os[(version)]/arch[/variant]`, `arch` or `os`, as docker takes them; what is missing is taken from this

@@ -1,0 +1,264 @@
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { digestOf } from "../../src/base/digest.ts";
+import type { Descriptor } from "../../src/image/descriptor.ts";
+import { mediaTypes } from "../../src/image/media-types.ts";
+
+export interface RecordedRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Who may read. The token server of "bearer" is `/token` of the registry itself unless `realm` names another one. */
+export type RegistryAuth =
+  | { readonly kind: "none" }
+  | { readonly kind: "basic"; readonly username: string; readonly password: string }
+  | {
+      readonly kind: "bearer";
+      readonly user: { readonly name: string; readonly password: string } | null;
+      readonly realm?: string;
+      readonly identityToken?: string;
+    };
+
+/** Answers a request instead of the registry; `answer` is what the registry would have done. */
+export type Fault = (request: RecordedRequest, response: http.ServerResponse, answer: () => void) => void;
+
+/** What an image is made of; members not given are those of a small, right image. */
+export interface TestImage {
+  readonly layers?: readonly Buffer[];
+  /** Merged over a right config. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Merged over a right manifest. */
+  readonly manifest?: Readonly<Record<string, unknown>>;
+}
+
+export interface AddedImage {
+  readonly manifest: Descriptor;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+}
+
+/** A registry on 127.0.0.1 that answers by the distribution specification, records what it was asked, and fails on command. */
+export class TestRegistry {
+  readonly requests: RecordedRequest[] = [];
+  readonly #server: http.Server;
+  readonly #auth: RegistryAuth;
+  readonly #blobs = new Map<string, Buffer>();
+  readonly #manifests = new Map<string, { readonly bytes: Buffer; readonly mediaType: string }>();
+  readonly #tokens = new Set<string>();
+  readonly #faults: { readonly pattern: RegExp; readonly fault: Fault; left: number }[] = [];
+
+  private constructor(auth: RegistryAuth) {
+    this.#auth = auth;
+    this.#server = http.createServer((request, response) => {
+      let body = "";
+      request.setEncoding("utf8").on("data", (text: string) => {
+        body += text;
+      });
+      request.on("end", () => this.#receive({ ...pick(request), body }, response));
+    });
+  }
+
+  static async start(auth: RegistryAuth = { kind: "none" }): Promise<TestRegistry> {
+    const registry = new TestRegistry(auth);
+    await new Promise<void>((resolve) => registry.#server.listen(0, "127.0.0.1", resolve));
+    return registry;
+  }
+
+  /** `127.0.0.1:40123`, as a reference names it. */
+  get host(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** Paths asked for, in order, with their methods. */
+  get log(): readonly string[] {
+    return this.requests.map(({ method, url }) => `${method} ${url}`);
+  }
+
+  addBlob(content: Buffer | string, mediaType: string = mediaTypes.ociLayer): Descriptor {
+    const bytes = Buffer.from(content);
+    const digest = digestOf(bytes);
+    this.#blobs.set(digest, bytes);
+    return { mediaType, digest, size: bytes.length };
+  }
+
+  addManifest(content: Buffer | string | object, mediaType: string, tag: string | null): Descriptor {
+    const text = typeof content === "object" && !Buffer.isBuffer(content) ? JSON.stringify(content) : content;
+    const bytes = Buffer.from(text);
+    const digest = digestOf(bytes);
+    for (const name of tag === null ? [digest] : [digest, tag]) this.#manifests.set(name, { bytes, mediaType });
+    return { mediaType, digest, size: bytes.length };
+  }
+
+  addImage(tag: string | null, image: TestImage = {}): AddedImage {
+    const contents = image.layers ?? [Buffer.from("layer one"), Buffer.from("layer two")];
+    const layers = contents.map((bytes) => this.addBlob(bytes));
+    const right = {
+      architecture: "amd64",
+      os: "linux",
+      config: { Env: ["PATH=/bin"] },
+      rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.digest) },
+    };
+    const config = this.addBlob(JSON.stringify({ ...right, ...image.config }), mediaTypes.ociConfig);
+    const mediaType = mediaTypes.ociManifest;
+    const manifest = { schemaVersion: 2, mediaType, config, layers, ...image.manifest };
+    return { manifest: this.addManifest(manifest, mediaType, tag), config, layers };
+  }
+
+  addIndex(tag: string | null, manifests: readonly object[]): Descriptor {
+    return this.addManifest({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }, mediaTypes.ociIndex, tag);
+  }
+
+  /** Lets `fault` answer requests (`GET /v2/…`) that match, `times` times. */
+  fail(pattern: RegExp, fault: Fault, times = Number.POSITIVE_INFINITY): void {
+    this.#faults.push({ pattern, fault, left: times });
+  }
+
+  #receive(request: RecordedRequest, response: http.ServerResponse): void {
+    this.requests.push(request);
+    const fault = this.#faults.find(
+      ({ pattern, left }) => left > 0 && pattern.test(`${request.method} ${request.url}`),
+    );
+    if (fault === undefined) {
+      this.#answer(request, response);
+    } else {
+      fault.left -= 1;
+      fault.fault(request, response, () => this.#answer(request, response));
+    }
+  }
+
+  #answer(request: RecordedRequest, response: http.ServerResponse): http.ServerResponse {
+    const path = request.url.split("?")[0] ?? "";
+    if (path === "/token") return this.#issueToken(request, response);
+    if (!this.#mayRead(request)) return this.#challenge(response);
+    const [, , kind, name = ""] = /^\/v2\/([a-z0-9/._-]+)\/(manifests|blobs)\/([^/]+)$/.exec(path) ?? [];
+    if (request.method !== "GET" && request.method !== "HEAD") return refuse(response, 405, "UNSUPPORTED");
+    if (kind === "manifests") return this.#answerManifest(request, response, name);
+    if (kind === "blobs") return this.#answerBlob(request, response, name);
+    return refuse(response, 404, "NAME_UNKNOWN");
+  }
+
+  #answerManifest(request: RecordedRequest, response: http.ServerResponse, name: string): http.ServerResponse {
+    const manifest = this.#manifests.get(name);
+    if (manifest === undefined) return refuse(response, 404, "MANIFEST_UNKNOWN");
+    const { bytes, mediaType } = manifest;
+    if (!(request.headers.accept ?? "").includes(mediaTypes.ociIndex)) return refuse(response, 406, "UNSUPPORTED");
+    return send(response, 200, bytes, { "content-type": mediaType, "docker-content-digest": digestOf(bytes) });
+  }
+
+  #answerBlob(request: RecordedRequest, response: http.ServerResponse, name: string): http.ServerResponse {
+    const bytes = this.#blobs.get(name);
+    if (bytes === undefined) return refuse(response, 404, "BLOB_UNKNOWN");
+    const start = /^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1];
+    if (start === undefined) return send(response, 200, bytes, { "content-type": "application/octet-stream" });
+    if (Number(start) >= bytes.length) return refuse(response, 416, "RANGE_INVALID");
+    const range = `bytes ${start}-${bytes.length - 1}/${bytes.length}`;
+    return send(response, 206, bytes.subarray(Number(start)), { "content-range": range });
+  }
+
+  #mayRead({ headers }: RecordedRequest): boolean {
+    const authorization = headers.authorization ?? "";
+    if (this.#auth.kind === "none") return authorization === "";
+    if (this.#auth.kind === "basic") return authorization === basic(this.#auth.username, this.#auth.password);
+    return this.#tokens.has(authorization.replace(/^Bearer /, ""));
+  }
+
+  #challenge(response: http.ServerResponse): http.ServerResponse {
+    const realm = this.#auth.kind === "bearer" ? (this.#auth.realm ?? `http://${this.host}/token`) : "";
+    const value = this.#auth.kind === "bearer" ? `Bearer realm="${realm}",service="test"` : 'Basic realm="test"';
+    return send(response, 401, Buffer.from('{"errors":[{"code":"UNAUTHORIZED"}]}'), { "www-authenticate": value });
+  }
+
+  #issueToken(request: RecordedRequest, response: http.ServerResponse): http.ServerResponse {
+    if (this.#auth.kind !== "bearer") return refuse(response, 404, "NAME_UNKNOWN");
+    const { user, identityToken } = this.#auth;
+    const isKnown =
+      request.method === "POST"
+        ? identityToken !== undefined && new URLSearchParams(request.body).get("refresh_token") === identityToken
+        : user === null || request.headers.authorization === basic(user.name, user.password);
+    if (!isKnown) return refuse(response, 401, "UNAUTHORIZED");
+    const token = `token-${this.#tokens.size + 1}`;
+    this.#tokens.add(token);
+    return send(response, 200, Buffer.from(JSON.stringify({ token, expires_in: 300 })), {
+      "content-type": "application/json",
+    });
+  }
+}
+
+const pick = (request: http.IncomingMessage): Omit<RecordedRequest, "body"> => ({
+  method: request.method ?? "",
+  url: request.url ?? "",
+  headers: request.headers,
+});
+
+const basic = (name: string, password: string): string =>
+  `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`;
+
+function send(
+  response: http.ServerResponse,
+  status: number,
+  body: Buffer,
+  headers: http.OutgoingHttpHeaders,
+): http.ServerResponse {
+  response.writeHead(status, { "content-length": body.length, ...headers });
+  return response.end(body);
+}
+
+function refuse(response: http.ServerResponse, status: number, code: string): http.ServerResponse {
+  return send(response, status, Buffer.from(JSON.stringify({ errors: [{ code, message: "secret prose" }] })), {});
+}
+
+/** Faults that more than one test needs. */
+export const faults = {
+  status:
+    (status: number, headers: http.OutgoingHttpHeaders = {}): Fault =>
+    (_request, response) => {
+      response.writeHead(status, headers).end();
+    },
+  body:
+    (body: Buffer | string, headers: http.OutgoingHttpHeaders = {}): Fault =>
+    (_request, response) => {
+      response.writeHead(200, headers).end(body);
+    },
+  /** Cuts the connection without an answer. */
+  reset: (): Fault => (_request, response) => {
+    response.destroy();
+  },
+  /** Announces the whole blob from where it was asked, sends `count` bytes, and cuts the connection. */
+  resetAfter:
+    (blob: Buffer, count: number): Fault =>
+    (request, response) => {
+      const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+      const range = { "content-range": `bytes ${start}-${blob.length - 1}/${blob.length}` };
+      response.writeHead(start === 0 ? 200 : 206, {
+        "content-length": blob.length - start,
+        ...(start === 0 ? {} : range),
+      });
+      response.write(blob.subarray(start, start + count), () => response.destroy());
+    },
+  /** Never stops sending. */
+  endless:
+    (headers: http.OutgoingHttpHeaders = {}): Fault =>
+    (_request, response) => {
+      response.writeHead(200, headers);
+      const chunk = Buffer.alloc(64 * 1024, " ");
+      const more = (): void => {
+        while (!response.destroyed && response.write(chunk));
+        if (!response.destroyed) response.once("drain", more);
+      };
+      more();
+    },
+  redirect:
+    (location: string, status = 307): Fault =>
+    (_request, response) => {
+      response.writeHead(status, { location }).end();
+    },
+} as const;
