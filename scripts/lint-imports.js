@@ -26,7 +26,9 @@ export const folders = [
 const wrappers = {
   koffi: "sys/native.ts",
   "dockerfile-ast": "dockerfile/source-ranges.ts",
-  "tar-stream": "layer/foreign-tar.ts",
+  fzstd: "layer/zstd.ts",
+  "seek-bzip": "layer/bzip2.ts",
+  "xz-decompress": "layer/xz.ts",
   minimatch: "context/pattern-matcher.ts",
   "fast-glob": "context/wildcard.ts",
   piscina: "workers/worker-pool.ts",
