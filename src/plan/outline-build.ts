@@ -1,4 +1,5 @@
 import type { SourceLocation } from "../base/source-location.ts";
+import { defaultCheckOptions } from "../dockerfile/checks/check-options.ts";
 import type { InstructionOf } from "../dockerfile/instruction.ts";
 import { expandWord } from "../dockerfile/word-expansion.ts";
 import { normalizePlatform } from "../image/platform.ts";
@@ -42,8 +43,16 @@ export interface BuildOutline {
 /** The outline of the target for the first platform. Reads what `planBuild` reads and rejects as it does. */
 export async function outlineBuild(input: PlanInput, sources: PlanSources, signal: AbortSignal): Promise<BuildOutline> {
   const platform = normalizePlatform(input.targetPlatforms[0] ?? input.buildPlatform);
-  const warnings = new PlanWarnings();
-  const prepared = await prepareImage(input, platform, new ContextNames(input.contextNames), sources, warnings, signal);
+  const warnings = new PlanWarnings(defaultCheckOptions);
+  const prepared = await prepareImage(
+    input,
+    platform,
+    new ContextNames(input.contextNames),
+    sources,
+    warnings,
+    "needed",
+    signal,
+  );
   const graph = new GraphBuilder();
   const { drafts } = planStages(prepared, input, sources, graph, warnings);
   const from = prepared.target.stage?.from;

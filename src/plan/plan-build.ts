@@ -1,4 +1,7 @@
+import { failOnFindings } from "../dockerfile/checks/check-options.ts";
+import { checkDockerfile } from "../dockerfile/checks/run-checks.ts";
 import { normalizePlatform, type Platform } from "../image/platform.ts";
+import { checkOptionsOf } from "./build-check-options.ts";
 import type { BuildGraph, ImageDraft } from "./build-graph.ts";
 import { ContextNames } from "./context-names.ts";
 import { GraphBuilder } from "./graph-builder.ts";
@@ -18,26 +21,33 @@ import { unusedBuildArgs } from "./unused-build-args.ts";
 export async function planBuild(input: PlanInput, sources: PlanSources, signal: AbortSignal): Promise<BuildGraph> {
   const platforms = input.targetPlatforms.length === 0 ? [input.buildPlatform] : input.targetPlatforms;
   const contexts = new ContextNames(input.contextNames);
-  const warnings = new PlanWarnings();
+  const options = checkOptionsOf(input);
+  const warnings = new PlanWarnings(options);
+  warnings.addAll(checkDockerfile(input.dockerfile, options));
+  const prepared = await allOrAbort(signal, (either) =>
+    platforms.map((platform) =>
+      prepareImage(input, normalizePlatform(platform), contexts, sources, warnings, "needed", either),
+    ),
+  );
+  const graph = new GraphBuilder();
+  const images = prepared.map((image) =>
+    finishImage(planStages(image, input, sources, graph, warnings), image.platform),
+  );
+  failOnFindings(warnings.list, options);
+  const roots = images.flatMap(({ rootfs }) => (rootfs === null ? [] : [rootfs]));
+  return {
+    vertices: graph.neededFor(roots),
+    images,
+    warnings: [...unusedBuildArgs(input), ...warnings.list],
+    epoch: prepared[0]?.epoch ?? null,
+  };
+}
+
+/** All results; the first failure stops the rest. */
+async function allOrAbort<T>(signal: AbortSignal, start: (either: AbortSignal) => readonly Promise<T>[]): Promise<T[]> {
   const failure = new AbortController();
-  const either = AbortSignal.any([signal, failure.signal]);
   try {
-    const prepared = await Promise.all(
-      platforms.map((platform) =>
-        prepareImage(input, normalizePlatform(platform), contexts, sources, warnings, either),
-      ),
-    );
-    const graph = new GraphBuilder();
-    const images = prepared.map((image) =>
-      finishImage(planStages(image, input, sources, graph, warnings), image.platform),
-    );
-    const roots = images.flatMap(({ rootfs }) => (rootfs === null ? [] : [rootfs]));
-    return {
-      vertices: graph.neededFor(roots),
-      images,
-      warnings: [...unusedBuildArgs(input), ...warnings.list],
-      epoch: prepared[0]?.epoch ?? null,
-    };
+    return await Promise.all(start(AbortSignal.any([signal, failure.signal])));
   } catch (error) {
     failure.abort();
     throw error;

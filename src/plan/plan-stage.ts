@@ -25,6 +25,7 @@ export function planStage(plan: StagePlan, base: StageDraft | null, build: Build
   if (plan.stage === null || plan.replacement !== null) return draft;
   draft.begin();
   for (const step of plan.steps) {
+    build.warnings.check(step.instruction, draft.config.shell.length > 0);
     located(step.instruction.location, () =>
       planInstruction(step.instruction, new StepScope(build, plan, draft, step, names)),
     );

@@ -1,6 +1,7 @@
 import type { Platform } from "../image/platform.ts";
 import { collectStages, findTarget } from "./collect-stages.ts";
 import type { ContextNames } from "./context-names.ts";
+import { warnOfDefaultBases } from "./default-bases.ts";
 import { evaluateGlobalArgs, type GlobalArgs } from "./global-args.ts";
 import { addTriggers } from "./onbuild-triggers.ts";
 import type { PlanInput, PlanSources } from "./plan-input.ts";
@@ -21,6 +22,9 @@ export interface PreparedImage {
   readonly reachable: ReadonlySet<StagePlan>;
 }
 
+/** Which stages count: those the target needs, or all of them, which is for checking without building. */
+export type StageChoice = "needed" | "all";
+
 /** Finds the stages one image needs and resolves what they start from and copy from. */
 export async function prepareImage(
   input: PlanInput,
@@ -28,17 +32,19 @@ export async function prepareImage(
   contexts: ContextNames,
   sources: PlanSources,
   warnings: PlanWarnings,
+  choice: StageChoice,
   signal: AbortSignal,
 ): Promise<PreparedImage> {
   const written = evaluateGlobalArgs(input, platform, input.buildArgs);
   const epoch = await resolveEpoch(input, written.values, contexts, platform, sources, signal);
   const buildArgs = withEpoch(input.buildArgs, epoch);
   const globals = { ...written, values: withEpoch(written.values, epoch) };
+  warnOfDefaultBases(input, platform, warnings);
   const table = collectStages(input, globals, contexts, platform, warnings);
   const target = findTarget(input, table);
   checkCycles(table.stages);
   for (;;) {
-    const reachable = reachableFrom(target);
+    const reachable = reachableFrom(choice === "all" ? table.stages : [target]);
     await resolveBases(reachable, table, platform, contexts, sources, signal);
     const grew = [...reachable].map((plan) => addTriggers(plan, table)).includes(true);
     if (!grew) return { platform, buildArgs, globals, epoch, table, target, reachable };

@@ -96,9 +96,9 @@ export class StageTable {
   }
 }
 
-/** `target` and every stage it needs, directly or not. */
-export function reachableFrom(target: StagePlan): ReadonlySet<StagePlan> {
-  const reached = new Set([target]);
+/** The given stages and every stage they need, directly or not. */
+export function reachableFrom(roots: readonly StagePlan[]): ReadonlySet<StagePlan> {
+  const reached = new Set(roots);
   for (const plan of reached) {
     if (plan.base !== null) reached.add(plan.base);
     for (const dependency of plan.dependencies.keys()) reached.add(dependency);
