@@ -1,4 +1,4 @@
-// Bundles src/ into dist/: the command line and one file for each kind of worker thread. Packages stay packages.
+// Bundles src/ into dist/: the command line, the worker thread, and what becomes a step. Packages stay packages.
 import { rmSync } from "node:fs";
 import { build } from "esbuild";
 
@@ -7,7 +7,7 @@ await build({
   entryPoints: {
     cli: "src/cli/main.ts",
     "task-worker": "src/workers/task-worker.ts",
-    "sandbox-worker": "src/sandbox/namespaces/sandbox-worker.ts",
+    "sandbox-init": "src/sandbox/namespaces/sandbox-init.ts",
   },
   outdir: "dist",
   bundle: true,

@@ -26,15 +26,8 @@ export type SandboxMount =
       readonly uid: number;
       readonly gid: number;
     }
-  /** A unix socket of the host (ssh agent). */
-  | {
-      readonly kind: "socket";
-      readonly source: string;
-      readonly target: string;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-    };
+  /** A unix socket made for this run, with the mode and owner it is to have inside. */
+  | { readonly kind: "socket"; readonly source: string; readonly target: string };
 
 /** One process in a fresh sandbox, as plain JSON. */
 export interface SandboxSpec {
@@ -46,7 +39,10 @@ export interface SandboxSpec {
   readonly user: string;
   /** Overlay root: read-only directories, topmost first; empty for scratch. */
   readonly lowers: readonly string[];
-  /** Existing empty directories on one file system: what the process changes lands in `upper`. */
+  /**
+   * Existing empty directories on one file system: what the process changes lands in `upper`; `work` is scratch space
+   * that holds nothing of use afterwards.
+   */
   readonly upper: string;
   readonly work: string;
   readonly mounts: readonly SandboxMount[];

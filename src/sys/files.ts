@@ -30,12 +30,12 @@ export function makeNode(path: Buffer, type: NodeType, mode: number, major: numb
   }
 }
 
-function timesOf(atimeSeconds: number, atimeNanos: number, mtimeSeconds: number, mtimeNanos: number): Buffer {
+/** Two `struct timespec`: access and modification time, each as seconds and nanoseconds. */
+function timesOf(access: readonly [bigint, bigint], modification: readonly [bigint, bigint]): Buffer {
   const times = Buffer.alloc(32);
-  times.writeBigInt64LE(BigInt(atimeSeconds), 0);
-  times.writeBigInt64LE(BigInt(atimeNanos), 8);
-  times.writeBigInt64LE(BigInt(mtimeSeconds), 16);
-  times.writeBigInt64LE(BigInt(mtimeNanos), 24);
+  [...access, ...modification].forEach((part, index) => {
+    times.writeBigInt64LE(part, 8 * index);
+  });
   return times;
 }
 
@@ -45,15 +45,19 @@ export function setTimes(path: Buffer, seconds: number, nanos: number): void {
     lutimesSync(path, seconds + nanos / 1e9, seconds + nanos / 1e9);
     return;
   }
-  if (utimensat(AT_FDCWD, cString(path), timesOf(seconds, nanos, seconds, nanos), AT_SYMLINK_NOFOLLOW) < 0) {
+  const time = [BigInt(seconds), BigInt(nanos)] as const;
+  if (utimensat(AT_FDCWD, cString(path), timesOf(time, time), AT_SYMLINK_NOFOLLOW) < 0) {
     throw systemError("utimensat", path, lastErrno());
   }
 }
 
-/** Sets the modification time of an open file and leaves its access time alone. */
-export function setModifiedTimeOf(fd: number, seconds: number, nanos: number): void {
-  const UTIME_OMIT = (1 << 30) - 2;
-  if (futimens(fd, timesOf(0, UTIME_OMIT, seconds, nanos)) < 0) throw systemError("futimens", null, lastErrno());
+/** Sets the modification time of an open file, in nanoseconds since the epoch, and leaves its access time alone. */
+export function setModifiedTimeOf(fd: number, mtimeNs: bigint): void {
+  const unchanged = [0n, (1n << 30n) - 2n] as const; // UTIME_OMIT
+  const nanos = ((mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  if (futimens(fd, timesOf(unchanged, [(mtimeNs - nanos) / 1_000_000_000n, nanos])) < 0) {
+    throw systemError("futimens", null, lastErrno());
+  }
 }
 
 /** Opens `name` inside an open directory, with O_CLOEXEC; the last component is followed unless `flags` has O_NOFOLLOW. */

@@ -7,7 +7,9 @@ const cExit = libcFunction("void _exit(int status)");
 const cSignal = libcFunction("void *signal(int number, void *handler)");
 const cSigmask = libcFunction("int pthread_sigmask(int how, const void *set, void *old)");
 const cSetrlimit = libcFunction("int setrlimit(int resource, const void *limit)");
+const cGetrlimit = libcFunction("int getrlimit(int resource, void *limit)");
 const cPipe = libcFunction("int pipe2(void *fds, int flags)");
+const cFcntl = libcFunction("int fcntl(int fd, int command, long argument)");
 const cDup2 = libcFunction("int dup2(int from, int to)");
 
 const O_CLOEXEC = 0x80000;
@@ -79,6 +81,13 @@ export function setResourceLimit(name: ResourceLimit, soft: number, hard: number
   if (cSetrlimit(resourceLimits[name], limit) < 0) throw systemError(`setrlimit ${name}`, null, lastErrno());
 }
 
+/** The hard limit of this process; -1 is no limit. */
+export function hardLimit(name: ResourceLimit): number {
+  const limit = Buffer.alloc(16);
+  if (cGetrlimit(resourceLimits[name], limit) < 0) throw systemError(`getrlimit ${name}`, null, lastErrno());
+  return Number(limit.readBigInt64LE(8));
+}
+
 /** A pipe whose ends no program inherits; node makes sockets instead, which cannot be opened through /dev/stdout. */
 export function makePipe(): { readonly readEnd: number; readonly writeEnd: number } {
   const fds = Buffer.alloc(8);
@@ -89,6 +98,12 @@ export function makePipe(): { readonly readEnd: number; readonly writeEnd: numbe
 /** Makes descriptor `to` mean what `from` means; programs inherit it. */
 export function duplicateDescriptor(from: number, to: number): void {
   if (cDup2(from, to) < 0) throw systemError("dup2", null, lastErrno());
+}
+
+/** Lets programs inherit a descriptor; node takes that from those it was started with. */
+export function inheritDescriptor(fd: number): void {
+  const F_SETFD = 2;
+  if (cFcntl(fd, F_SETFD, 0) < 0) throw systemError("fcntl", null, lastErrno());
 }
 
 /** Closes all descriptors from `first` on; with `atExecute`, only when a program is executed. */

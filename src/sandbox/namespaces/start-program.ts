@@ -1,0 +1,121 @@
+import { chownSync, constants, fchownSync, openSync } from "node:fs";
+import { BuildError } from "../../base/errors.ts";
+import { encodeName } from "../../base/file-name.ts";
+import { parseGroup, parsePasswd } from "../../image/user-database.ts";
+import {
+  type Capability,
+  clearAmbientCapabilities,
+  limitBoundingSet,
+  setCapabilities,
+  setIdentity,
+} from "../../sys/credentials.ts";
+import {
+  closeDescriptorsFrom,
+  duplicateDescriptor,
+  executeProgram,
+  inheritDescriptor,
+  resetSignals,
+} from "../../sys/process.ts";
+import { installSeccompFilter } from "../../sys/seccomp.ts";
+import { hasErrno } from "../../sys/system-error.ts";
+import { environmentValue, programCandidates } from "../program-search.ts";
+import { type Identity, resolveUser } from "../resolve-user.ts";
+import type { SandboxSpec } from "../sandbox-spec.ts";
+import { readImageFile } from "./image-file.ts";
+import { makeDirectories } from "./image-paths.ts";
+import { connectionDescriptor } from "./init-messages.ts";
+import { setLimits } from "./step-limits.ts";
+
+/** What root may do in a step, as in every container engine. */
+const stepCapabilities: readonly Capability[] = [
+  "CHOWN",
+  "DAC_OVERRIDE",
+  "FSETID",
+  "FOWNER",
+  "MKNOD",
+  "NET_RAW",
+  "SETGID",
+  "SETUID",
+  "SETFCAP",
+  "SETPCAP",
+  "NET_BIND_SERVICE",
+  "SYS_CHROOT",
+  "KILL",
+  "AUDIT_WRITE",
+];
+
+function identify(user: string): Identity {
+  const root = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
+  const users = parsePasswd(readImageFile(root, "etc/passwd") ?? "");
+  return resolveUser(user, users, parseGroup(readImageFile(root, "etc/group") ?? ""));
+}
+
+/** Goes to the working directory, made with its parents for the user who runs in it. */
+function enterDirectory(cwd: string, identity: Identity): void {
+  const path = makeDirectories(cwd, (made) => chownSync(made, identity.uid, identity.gid));
+  process.chdir(path === "" ? "/" : path);
+  if (!process.cwd().startsWith("/"))
+    throw new BuildError("RUN_FAILED", `working directory ${cwd}: outside of the root`);
+}
+
+/** Gives the step an empty standard input, and pipes it may open by name for the other two. */
+function prepareStreams(identity: Identity): void {
+  duplicateDescriptor(openSync("/dev/null", "r"), 0);
+  for (const stream of [1, 2]) {
+    fchownSync(stream, identity.uid, identity.gid);
+    inheritDescriptor(stream);
+  }
+}
+
+function notStarted(program: string, status: 126 | 127, reason: string, cause: unknown): BuildError {
+  return new BuildError("RUN_FAILED", `exec ${JSON.stringify(program)}: ${reason}`, {
+    details: { exitCode: status, program },
+    cause,
+  });
+}
+
+function execute(spec: SandboxSpec, environment: readonly string[]): never {
+  const [program = ""] = spec.args;
+  const args = spec.args.map(encodeName);
+  const rows = environment.map(encodeName);
+  let denied: unknown;
+  for (const path of programCandidates(program, environmentValue(environment, "PATH") ?? "")) {
+    try {
+      executeProgram(encodeName(path), args, rows);
+    } catch (error) {
+      if (hasErrno(error, "ENOENT", "ENOTDIR")) continue;
+      if (hasErrno(error, "ENOEXEC")) throw notStarted(program, 126, "not a program for this machine", error);
+      if (hasErrno(error, "E2BIG")) throw notStarted(program, 126, "arguments and environment are too long", error);
+      if (!hasErrno(error, "EACCES")) throw notStarted(program, 126, "cannot be executed", error);
+      denied = error;
+    }
+  }
+  if (denied !== undefined) throw notStarted(program, 126, "permission denied", denied);
+  throw notStarted(program, 127, program.includes("/") ? "no such file or directory" : "not found in PATH", undefined);
+}
+
+/**
+ * Becomes the program of the spec, with the rights a step has. Must be called inside the sandbox. `filter` is the
+ * seccomp program, made by the caller. Does not return; throws when the user or the program does not exist.
+ */
+export function startProgram(spec: SandboxSpec, filter: Buffer): never {
+  const isPrivileged = spec.security === "insecure";
+  // from here on paths come from the image: no descriptor may be left that one of them could name
+  closeDescriptorsFrom(connectionDescriptor + 1, "now");
+  closeDescriptorsFrom(connectionDescriptor, "atExecute");
+  const identity = identify(spec.user);
+  enterDirectory(spec.cwd, identity);
+  prepareStreams(identity);
+  closeDescriptorsFrom(connectionDescriptor, "atExecute");
+  setLimits(spec.ulimits);
+  resetSignals();
+  process.umask(0o022);
+  if (!isPrivileged) limitBoundingSet(stepCapabilities);
+  clearAmbientCapabilities();
+  // needs CAP_SYS_ADMIN, which the next lines give up
+  if (!isPrivileged) installSeccompFilter(filter);
+  setIdentity(identity.uid, identity.gid, identity.groups);
+  if (!isPrivileged) setCapabilities(identity.uid === 0 ? stepCapabilities : []);
+  const hasHome = environmentValue(spec.env, "HOME");
+  execute(spec, hasHome ? spec.env : [...spec.env, `HOME=${identity.home}`]);
+}
