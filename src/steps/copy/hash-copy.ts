@@ -4,7 +4,7 @@ import type { TreeSpec } from "../../context/tree-spec.ts";
 import { resolveInTree } from "../../layer/resolve-path.ts";
 import type { CopyPathsAction } from "../../plan/build-graph.ts";
 import { missingSource } from "./missing-source.ts";
-import { selectSources } from "./select-sources.ts";
+import { sourcesOf } from "./packed-action.ts";
 import { SelectionHash } from "./selection-hash.ts";
 import { normalizeSource } from "./source-path.ts";
 import { type NewStatCacheRows, SourceTrees } from "./source-trees.ts";
@@ -46,12 +46,9 @@ export const hashPathTask = defineTask<HashPathInput, HashPathOutput>("copy.hash
 export function hashCopy(input: HashCopyInput): HashCopyOutput {
   const trees = new SourceTrees();
   const digests = input.selections.map(({ action, tree: spec }) => {
-    const tree = trees.open(spec);
+    const { tree, sources } = sourcesOf({ ...action, tree: spec }, trees);
     const hash = new SelectionHash();
-    for (const written of action.paths) {
-      const sources = selectSources(action, written, tree, (path) => missingSource(tree, spec, path, written));
-      for (const source of sources) hash.add(tree, source);
-    }
+    for (const source of sources) hash.add(tree, source);
     return hash.digest();
   });
   return { digests, newStatCacheRows: trees.newStatCacheRows() };

@@ -2,7 +2,9 @@ import { defineTask } from "../../base/task.ts";
 import type { LayersSpec } from "../../context/tree-spec.ts";
 import type { PackedLayer } from "../../layer/layer-writer.ts";
 import { openRootfsView } from "../../layer/rootfs-view.ts";
-import { applyActions, type PackedAction } from "./apply-actions.ts";
+import { applyActions } from "./apply-actions.ts";
+import { expandArchives } from "./expand-archives.ts";
+import type { PackedAction } from "./packed-action.ts";
 import { type NewStatCacheRows, SourceTrees } from "./source-trees.ts";
 import { packChanges, type WriteCounts } from "./write-changes.ts";
 
@@ -31,10 +33,11 @@ export const packCopyTask = defineTask<PackCopyInput, PackCopyOutput>("copy.pack
  * files give the same bytes.
  * Throws CONTEXT_PATH_NOT_FOUND, COPY_CONFLICT, CONTEXT_FILE_CHANGED, ADD_ARCHIVE_INVALID, DOCKERFILE_BAD_ARGUMENT.
  */
-export function packCopy(input: PackCopyInput): PackCopyOutput {
+export async function packCopy(input: PackCopyInput): Promise<PackCopyOutput> {
   const trees = new SourceTrees();
+  const archives = await expandArchives(input.actions, trees, input.workDirectory);
   const parent = input.parent === null ? null : openRootfsView(input.parent.layers);
-  const pending = applyActions(input.actions, parent, trees, input.nowSeconds);
+  const pending = applyActions(input.actions, parent, trees, archives, input.nowSeconds);
   const { layer, counts } = packChanges(pending, input.workDirectory);
   return { layer, counts, newStatCacheRows: trees.newStatCacheRows() };
 }

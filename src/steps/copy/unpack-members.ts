@@ -1,7 +1,5 @@
-import { BuildError } from "../../base/errors.ts";
-import { decodeName } from "../../base/file-name.ts";
-import { cleanPath } from "../../context/clean-path.ts";
 import type { Entry } from "../../layer/entry.ts";
+import { checkLinkTarget, cleanMemberName, refused } from "../../layer/member-path.ts";
 import { baseNameOf, childPath, parentOf } from "../../layer/path-order.ts";
 import { resolveInTree } from "../../layer/resolve-path.ts";
 import type { TarMember } from "../../layer/tar-member.ts";
@@ -17,27 +15,29 @@ import {
 } from "./pending-tree.ts";
 
 const root: Owner = { uid: 0, gid: 0 };
-/** Linux' NAME_MAX and PATH_MAX. */
-const maxNameBytes = 255;
-const maxPathBytes = 4096;
 /** Until the year 2262, as Go's archive code bounds it; anything else is 1970. */
 const maxMtimeSeconds = 9_223_372_036;
 
+/** An archive, uncompressed in a file of this machine. */
+export interface Archive {
+  readonly tarFile: string;
+  readonly members: readonly TarMember[];
+}
+
 /**
- * Puts the members of a tar into the directory `top` of `pending`, which is the root for every name and link in it: ".."
- * and absolute links do not lead out. Members replace what is there, directories are merged, missing ones are root's.
- * `tarFile` is the uncompressed tar the members lie in; `owner` null keeps their owners.
- * Throws ADD_ARCHIVE_INVALID for a member that cannot be made, COPY_CONFLICT when a file stands where a directory is needed.
+ * Puts the members of an archive into the directory `top` of `pending`, which is the root for every name and link in
+ * it: ".." and absolute links do not lead out. Members replace what is there, directories are merged, missing ones are
+ * root's. `owner` null keeps their owners.
+ * Throws LAYER_MALFORMED for a member that cannot be made, COPY_CONFLICT when a file stands where a directory is needed.
  */
 export function unpackMembers(
-  members: Iterable<TarMember>,
-  tarFile: string,
+  archive: Archive,
   top: PendingDirectory,
   pending: PendingTree,
   owner: Owner | null,
 ): void {
-  const unpacker = new Unpacker(tarFile, top, pending, owner);
-  for (const member of members) unpacker.add(member);
+  const unpacker = new Unpacker(archive.tarFile, top, pending, owner);
+  for (const member of archive.members) unpacker.add(member);
   unpacker.finish();
 }
 
@@ -57,12 +57,11 @@ class Unpacker {
   }
 
   add(member: TarMember): void {
-    const path = cleanPath(`/${decodeName(member.name)}`).slice(1);
+    const path = cleanMemberName(member.name);
     if (path === "") {
       if (member.type === "directory") return;
-      throw invalid(member, "it would replace the directory it is unpacked in");
+      throw refused(member.name, "would replace the directory the archive is unpacked in");
     }
-    checkLength(member);
     const directory = this.#parentOf(path);
     const name = baseNameOf(path);
     if (member.type === "directory") this.#addDirectory(directory, name, member);
@@ -99,13 +98,13 @@ class Unpacker {
   }
 
   #addLink(directory: PendingDirectory, name: string, member: TarMember): void {
-    const target = this.#resolve(cleanPath(`/${decodeName(member.linkName)}`), "parents");
+    const target = this.#resolve(cleanMemberName(member.linkName), "parents");
     const targetPath = this.#path(target);
     const found = this.#pending.find(targetPath);
     const linkPath = childPath(directory.path, name);
     if (found === null || targetPath === linkPath)
-      throw invalid(member, `it links to "/${target}", which does not exist`);
-    if (found.type === "directory") throw invalid(member, `it links to "/${target}", which is a directory`);
+      throw refused(member.name, `is a hard link to "/${target}", which does not exist`);
+    if (found.type === "directory") throw refused(member.name, `is a hard link to "/${target}", a directory`);
     const file = "inode" in found ? this.#fileOfParent(found) : found;
     const attributes = this.#attributesOf(member);
     if (file.type === "symlink") Object.assign(file, { uid: attributes.uid, gid: attributes.gid });
@@ -121,7 +120,7 @@ class Unpacker {
       ...attributes,
       mode: type === "symlink" ? 0o777 : attributes.mode,
       size: member.size,
-      target: type === "symlink" ? decodeName(member.linkName) : null,
+      target: type === "symlink" ? checkLinkTarget(member.name, member.linkName) : null,
       device: member.device,
       content: type === "file" ? new RangeContent(this.#tarFile, member.offset, member.size) : null,
       isLinked: false,
@@ -151,27 +150,4 @@ class Unpacker {
   #path(inside: string): string {
     return inside === "" ? this.#top.path : childPath(this.#top.path, inside);
   }
-}
-
-function checkLength(member: TarMember): void {
-  if (member.name.length > maxPathBytes) {
-    throw invalid(member, `its name has ${member.name.length} bytes, want at most ${maxPathBytes}`);
-  }
-  for (let at = 0; at < member.name.length; ) {
-    const slash = member.name.indexOf(0x2f, at);
-    const end = slash < 0 ? member.name.length : slash;
-    if (end - at > maxNameBytes) {
-      throw invalid(member, `a part of its name has ${end - at} bytes, want at most ${maxNameBytes}`);
-    }
-    at = end + 1;
-  }
-}
-
-function invalid(member: TarMember, problem: string): BuildError {
-  const name = decodeName(member.name);
-  const shown = name.length > 200 ? `${name.slice(0, 200)}…` : name;
-  return new BuildError(
-    "ADD_ARCHIVE_INVALID",
-    `${member.type} ${JSON.stringify(shown)} cannot be unpacked: ${problem}`,
-  );
 }

@@ -46,7 +46,12 @@ function prepare(fixture: CopyFixture) {
   return { context, stages, parent };
 }
 
-function pack(step: FixtureStep, trees: ReturnType<typeof prepare>, layers: readonly LayerLocation[], place: string) {
+async function pack(
+  step: FixtureStep,
+  trees: ReturnType<typeof prepare>,
+  layers: readonly LayerLocation[],
+  place: string,
+) {
   const workDirectory = join(temporary.path, place);
   mkdirSync(workDirectory);
   const parent: LayersSpec | null = layers.length === 0 || step.link ? null : { kind: "layers", layers };
@@ -69,20 +74,21 @@ function pack(step: FixtureStep, trees: ReturnType<typeof prepare>, layers: read
     { kind: "paths", tree, paths, destination, chown, chmod, parents, excludes, unpack },
     ...(step.inline ?? []).map((inline) => ({ kind: "inline" as const, ...inline, destination, chown, chmod })),
   ];
-  const { layer } = packCopy({ actions, parent, workDirectory, nowSeconds });
+  const { layer } = await packCopy({ actions, parent, workDirectory, nowSeconds });
   return { layer, workDirectory };
 }
 
 describe("packCopy and packWorkdir make the layers BuildKit makes", () => {
-  test.each(copyFixtures)("%s", (_, fixture) => {
+  test.each(copyFixtures)("%s", async (_, fixture) => {
     const trees = prepare(fixture);
     let layers = trees.parent;
     for (const [at, step] of fixture.steps.entries()) {
       if (step.error !== undefined) {
-        expect(() => pack(step, trees, layers, `step-${at}`)).toThrow(expect.objectContaining({ code: step.error }));
+        const packing = pack(step, trees, layers, `step-${at}`);
+        await expect(packing).rejects.toMatchObject({ code: step.error });
         return;
       }
-      const { layer, workDirectory } = pack(step, trees, layers, `step-${at}`);
+      const { layer, workDirectory } = await pack(step, trees, layers, `step-${at}`);
       const indexFile = join(workDirectory, "index");
       const rows = [...readLayerIndex(indexFile)];
       expect(Object.fromEntries(rows.map((row) => [row.path, goldenEntry(row)]))).toEqual(step.layer);

@@ -1,0 +1,128 @@
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { BuildError, isBuildError } from "../../base/errors.ts";
+import { decompress } from "../../layer/decompress.ts";
+import type { Entry } from "../../layer/entry.ts";
+import type { FileReader, FileTree } from "../../layer/file-tree.ts";
+import { fsCall } from "../../layer/fs-call.ts";
+import { defaultTarLimits, type TarMember } from "../../layer/tar-member.ts";
+import { TarSplitter } from "../../layer/tar-splitter.ts";
+import { type PackedAction, sourcesOf } from "./packed-action.ts";
+import type { SourceTrees } from "./source-trees.ts";
+import type { Archive } from "./unpack-members.ts";
+
+const chunkBytes = 1 << 18;
+
+/** The archives among the sources of ADD. */
+export class Archives {
+  readonly #byTree = new Map<FileTree, Map<string, Archive>>();
+
+  find(tree: FileTree, entry: Entry): Archive | null {
+    return this.#byTree.get(tree)?.get(entry.path) ?? null;
+  }
+
+  add(tree: FileTree, entry: Entry, archive: Archive): void {
+    const known = this.#byTree.get(tree) ?? new Map<string, Archive>();
+    this.#byTree.set(tree, known.set(entry.path, archive));
+  }
+}
+
+/**
+ * Uncompresses the archives that `actions` unpack into new files in `directory`. Throws CONTEXT_PATH_NOT_FOUND,
+ * ADD_ARCHIVE_INVALID.
+ */
+export async function expandArchives(
+  actions: readonly PackedAction[],
+  trees: SourceTrees,
+  directory: string,
+): Promise<Archives> {
+  const archives = new Archives();
+  let count = 0;
+  for (const action of actions) {
+    if (action.kind !== "paths" || action.unpack === "never") continue;
+    const { tree, sources } = sourcesOf(action, trees);
+    for (const { entry } of sources) {
+      if (entry.type !== "file" || archives.find(tree, entry) !== null) continue;
+      const archive = await expandArchive(tree, entry, join(directory, `archive-${count}`));
+      if (archive === null) continue;
+      archives.add(tree, entry, archive);
+      count += 1;
+    }
+  }
+  return archives;
+}
+
+/**
+ * The archive a file is, uncompressed into the new file `tarFile`: a tar, plain or in gzip, bzip2, xz or zstd, told by
+ * its content. Null when it is none: it does not uncompress, or does not begin with the header of a member.
+ * Throws ADD_ARCHIVE_INVALID when it is damaged further on, or too large.
+ */
+export async function expandArchive(tree: FileTree, entry: Entry, tarFile: string): Promise<Archive | null> {
+  const members: TarMember[] = [];
+  const splitter = new TarSplitter(defaultTarLimits, {
+    member: (member) => members.push(member),
+    content() {},
+    memberEnd() {},
+  });
+  const spool = new SpoolFile(tarFile);
+  const reader = tree.open(entry);
+  try {
+    await decompress(chunksOf(reader), ["gzip", "bzip2", "xz", "zstd"], (chunk) => {
+      if (splitter.isAtEnd) throw new BuildError("LAYER_MALFORMED", "data behind the end of the archive");
+      splitter.push(chunk);
+      spool.write(chunk);
+    });
+    splitter.end();
+  } catch (error) {
+    if (!isBuildError(error) || !error.code.startsWith("LAYER_")) throw error;
+    if (members.length > 0 && !splitter.isAtEnd) throw invalidArchive(entry, error);
+  } finally {
+    reader.close();
+    spool.close();
+  }
+  if (members.length > 0) return { tarFile, members };
+  spool.remove();
+  return null;
+}
+
+/** The error for archive `entry`, whose content is refused because of `cause`. */
+export function invalidArchive(entry: Entry, cause: BuildError): BuildError {
+  return new BuildError("ADD_ARCHIVE_INVALID", `archive ${JSON.stringify(`/${entry.path}`)}: ${cause.message}`, {
+    hint: "use COPY, or ADD --unpack=false, to have the archive itself in the image",
+    cause,
+  });
+}
+
+function* chunksOf(reader: FileReader): Generator<Buffer, void> {
+  for (;;) {
+    const chunk = Buffer.allocUnsafeSlow(chunkBytes);
+    const got = reader.read(chunk);
+    if (got === 0) return;
+    yield chunk.subarray(0, got);
+  }
+}
+
+/** A file that is made when the first bytes are written. */
+class SpoolFile {
+  readonly #path: string;
+  #fd: number | null = null;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  write(bytes: Buffer): void {
+    fsCall(() => {
+      this.#fd ??= openSync(this.#path, "wx");
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
+    });
+  }
+
+  close(): void {
+    if (this.#fd !== null) closeSync(this.#fd);
+  }
+
+  remove(): void {
+    rmSync(this.#path, { force: true });
+  }
+}
