@@ -1,0 +1,20 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { fsCall } from "./fs-call.ts";
+
+const chunkBytes = 1 << 19;
+
+/** The bytes of `file` from byte `from` on, in chunks of their own buffers. */
+export function* fileChunks(file: string, from = 0): Generator<Buffer, void> {
+  const fd = fsCall(() => openSync(file, "r"));
+  try {
+    for (let at = from; ; ) {
+      const chunk = Buffer.allocUnsafeSlow(chunkBytes);
+      const got = fsCall(() => readSync(fd, chunk, 0, chunkBytes, at));
+      if (got === 0) return;
+      at += got;
+      yield chunk.subarray(0, got);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
