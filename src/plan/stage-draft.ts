@@ -67,14 +67,16 @@ export class StageDraft {
 
   /** A stage on this one: everything is inherited but triggers. */
   fork(): StageDraft {
-    const config = this.config.fork();
-    config.onBuild = [];
     const image = { platform: this.imagePlatform, author: this.author };
-    return new StageDraft(this.rootfs, this.platform, image, config, this);
+    return new StageDraft(this.rootfs, this.platform, image, this.config.fork(), this);
   }
 
-  /** Makes sure of a PATH and gives the config's variables to the steps: they win over inherited ARGs. */
+  /**
+   * Before the first instruction: makes sure of a PATH, gives the config's variables to the steps, where they win over
+   * inherited ARGs, and drops the base's triggers, which are among the steps by now.
+   */
   begin(): void {
+    this.config.onBuild = [];
     if (!this.config.hasEnv("PATH") && this.platform.os !== "windows") this.config.setEnv("PATH", defaultPath);
     this.environment.setAll(this.config.env);
   }

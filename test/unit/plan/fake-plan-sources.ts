@@ -1,5 +1,6 @@
 import { digestOf, parseDiffId } from "../../../src/base/digest.ts";
 import { BuildError } from "../../../src/base/errors.ts";
+import type { SourceLocation } from "../../../src/base/source-location.ts";
 import type { ImageConfig } from "../../../src/image/image-config.ts";
 import type { Platform } from "../../../src/image/platform.ts";
 import { familiarReference, formatReference, parseReference } from "../../../src/image/reference.ts";
@@ -20,7 +21,12 @@ export class FakePlanSources implements PlanSources {
   isIgnored: ((path: string) => boolean) | null = null;
   readonly asked: string[] = [];
 
-  async resolveImage(text: string, platform: Platform): Promise<ResolvedImage> {
+  async resolveImage(
+    text: string,
+    platform: Platform,
+    _location?: SourceLocation | null,
+    _signal?: AbortSignal,
+  ): Promise<ResolvedImage> {
     const reference = parseReference(text);
     const name = familiarReference(reference);
     this.asked.push(`image ${name}`);
