@@ -1,4 +1,4 @@
-import { isBuildError } from "../base/errors.ts";
+import { BuildError, isBuildError } from "../base/errors.ts";
 import type { Heredoc } from "./instruction.ts";
 import { isSpace } from "./white-space.ts";
 import { type LexerMode, WordLexer } from "./word-lexer.ts";
@@ -17,33 +17,44 @@ const nameMode: LexerMode = {
 const rawNameMode: LexerMode = { ...nameMode, keepQuotes: true };
 const lineMode: LexerMode = { ...nameMode, keepQuotes: true, keepEscapes: true };
 
-/** The heredocs that a logical line announces, in order; none when the line does not lex as shell words. */
+const announcement = /^(\d*)<<(-?)/;
+/** Heredocs of one instruction. */
+const maxHeredocs = 100_000;
+
+/** The heredocs that a logical line announces, in order; none when the line does not lex as shell words. Throws DOCKERFILE_TOO_LARGE. */
 export function findHeredocs(line: string): HeredocWord[] {
   if (!line.includes("<<")) return [];
-  const words = wordsOf(line, lineMode) ?? [];
+  const words = (wordsOf(line, lineMode) ?? []).filter((word) => announcement.test(word));
+  if (words.length > maxHeredocs)
+    throw new BuildError("DOCKERFILE_TOO_LARGE", `the instruction has more than ${maxHeredocs} heredocs`);
   return words.map(parseHeredocWord).filter((heredoc) => heredoc !== null);
 }
 
 /** A word as a heredoc's announcement, or null when it is none. */
 export function parseHeredocWord(word: string): HeredocWord | null {
-  const match = /^(\d*)<<(-?)/.exec(word);
+  const match = announcement.exec(word);
   if (match === null) return null;
   let start = match[0].length;
   while (start < word.length && isSpace(word.charCodeAt(start))) start += 1;
   const written = word.slice(start);
   if (written.includes("<")) return null;
-  const names = wordsOf(written, nameMode);
-  const rawNames = wordsOf(written, rawNameMode);
-  const [name] = names ?? [];
-  const [rawName] = rawNames ?? [];
-  if (name === undefined || rawName === undefined || names?.length !== 1) return null;
+  const name = parseName(written);
+  if (name === null) return null;
   const digits = match[1] ?? "";
   return {
-    name,
-    expand: quotesIn(name) === quotesIn(rawName),
+    ...name,
     chomp: match[2] === "-",
     fileDescriptor: digits === "" ? null : Math.min(Number(digits), Number.MAX_SAFE_INTEGER),
   };
+}
+
+/** The name without its quotes; any quote that went says that the body is not expanded. */
+function parseName(written: string): Pick<HeredocWord, "name" | "expand"> | null {
+  if (/^[\w.-]+$/.test(written)) return { name: written, expand: true };
+  const [name, second] = wordsOf(written, nameMode) ?? [];
+  const [rawName] = wordsOf(written, rawNameMode) ?? [];
+  if (name === undefined || rawName === undefined || second !== undefined) return null;
+  return { name, expand: quotesIn(name) === quotesIn(rawName) };
 }
 
 /** The body as it is meant: `<<-` removes the tabs at the start of every line. */

@@ -10,6 +10,9 @@ import { trim, trimLineEnd, trimStart } from "./white-space.ts";
 
 /** A physical line may have this many bytes, its newline not counted; BuildKit's scanner has the same limit. */
 const maxLineBytes = 65535;
+/** A logical line may have this many characters; the kernel takes arguments of 128 KiB. */
+const maxLogicalLine = 4 << 20;
+const maxInstructions = 200_000;
 
 /**
  * A Dockerfile's text as logical lines: directives and comments read, continuations joined, heredocs collected, every
@@ -49,6 +52,10 @@ class SourceReader {
       } else if (first !== "") {
         nodes.push(this.#readNode(first, comments));
         comments = [];
+        if (nodes.length > maxInstructions)
+          throw new BuildError("DOCKERFILE_TOO_LARGE", `the Dockerfile has more than ${maxInstructions} instructions`, {
+            location: this.#locationFrom(this.#line),
+          });
       }
     }
     if (nodes.length === 0)
@@ -80,8 +87,8 @@ class SourceReader {
 
   #readNode(first: string, comments: readonly string[]): SourceNode {
     const startLine = this.#line;
-    const original = this.#readLogicalLine(first);
     return this.#located(startLine, () => {
+      const original = this.#readLogicalLine(first);
       this.#refuseDamage(original);
       const node = makeNode(original, this.#directives.escape, this.#locationFrom(startLine), comments);
       const announced = takesHeredocs(node) ? findHeredocs(original) : [];
@@ -97,6 +104,7 @@ class SourceReader {
     let joined = withoutContinuation(first, escapeChar);
     if (joined === null) return first;
     const parts = [joined];
+    let length = joined.length;
     let hasEmptyLine = false;
     while (joined !== null) {
       const line = this.#nextLine();
@@ -110,6 +118,9 @@ class SourceReader {
       const whole = trimLineEnd(line);
       joined = withoutContinuation(whole, escapeChar);
       parts.push(joined ?? whole);
+      length += whole.length;
+      if (length > maxLogicalLine)
+        throw new BuildError("DOCKERFILE_TOO_LARGE", `the instruction is longer than ${maxLogicalLine} characters`);
     }
     if (hasEmptyLine) this.#emptyContinuations.push(this.#locationFrom(this.#line));
     return parts.join("");

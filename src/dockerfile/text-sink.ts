@@ -1,30 +1,45 @@
+/** Text is kept as a string up to this length, then as code units. */
+const maxTail = 4096;
+
 /**
- * Collects text piece by piece in one growing buffer. Adding millions of single characters to a string would keep a
- * tree node for each of them.
+ * Collects text piece by piece. A string that grows by millions of single characters keeps a tree node for each of
+ * them; this keeps two bytes a character, and short texts stay plain strings.
  */
 export class TextSink {
-  #units = new Uint16Array(64);
-  #length = 0;
+  #units: Uint16Array | null = null;
+  #unitCount = 0;
+  #tail = "";
 
   get length(): number {
-    return this.#length;
+    return this.#unitCount + this.#tail.length;
   }
 
   append(text: string): void {
-    const length = this.#length + text.length;
-    if (length > this.#units.length) {
-      const grown = new Uint16Array(Math.max(length, this.#units.length * 2));
-      grown.set(this.#units.subarray(0, this.#length));
-      this.#units = grown;
-    }
-    for (let index = 0; index < text.length; index += 1) this.#units[this.#length + index] = text.charCodeAt(index);
-    this.#length = length;
+    this.#tail += text;
+    if (this.#tail.length > maxTail) this.#store();
   }
 
   /** The collected text; the sink is empty afterwards. */
   take(): string {
-    const bytes = Buffer.from(this.#units.buffer, 0, this.#length * 2);
-    this.#length = 0;
-    return bytes.toString("utf16le");
+    const tail = this.#tail;
+    this.#tail = "";
+    if (this.#units === null) return tail;
+    const stored = Buffer.from(this.#units.buffer, 0, this.#unitCount * 2).toString("utf16le");
+    this.#units = null;
+    this.#unitCount = 0;
+    return stored + tail;
+  }
+
+  #store(): void {
+    const length = this.#unitCount + this.#tail.length;
+    if (this.#units === null || length > this.#units.length) {
+      const grown = new Uint16Array(length * 2);
+      if (this.#units !== null) grown.set(this.#units.subarray(0, this.#unitCount));
+      this.#units = grown;
+    }
+    for (let index = 0; index < this.#tail.length; index += 1)
+      this.#units[this.#unitCount + index] = this.#tail.charCodeAt(index);
+    this.#unitCount = length;
+    this.#tail = "";
   }
 }
