@@ -15,7 +15,10 @@ export type ResolvedBase =
 
 const commonImages = ["alpine", "busybox", "centos", "debian", "golang", "ubuntu", "fedora"];
 
-/** Looks up what the given stages start from, all at the same time; stages that start from stages need nothing. */
+/**
+ * Looks up what the given stages start from, all at the same time and equal ones once; stages that start from stages need
+ * nothing.
+ */
 export async function resolveBases(
   plans: Iterable<StagePlan>,
   table: StageTable,
@@ -25,10 +28,19 @@ export async function resolveBases(
   signal: AbortSignal,
 ): Promise<void> {
   const open = [...plans].filter((plan) => plan.base === null && plan.resolved === null);
-  const resolved = await Promise.all(
-    open.map((plan) => locatedAsync(plan.location, () => resolveBase(plan, table, target, contexts, sources, signal))),
-  );
-  for (const [at, plan] of open.entries()) plan.resolved = resolved[at] ?? null;
+  const pending = new Map<string, Promise<ResolvedBase>>();
+  const resolved = open.map((plan) => {
+    const key = JSON.stringify([plan.replacement, plan.baseName, plan.platform]);
+    const base =
+      pending.get(key) ??
+      locatedAsync(plan.location, () => resolveBase(plan, table, target, contexts, sources, signal));
+    pending.set(key, base);
+    return base;
+  });
+  for (const [at, base] of (await Promise.all(resolved)).entries()) {
+    const plan = open[at];
+    if (plan !== undefined) plan.resolved = base;
+  }
 }
 
 async function resolveBase(

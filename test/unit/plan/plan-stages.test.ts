@@ -104,6 +104,12 @@ describe("what FROM means", () => {
     expect(graph.vertices[2]?.spec).toMatchObject({ actions: [{ destination: "/w/" }] });
   });
 
+  test("equal images are looked up once", async () => {
+    const sources = new FakePlanSources();
+    await planText("FROM busybox AS a\nFROM busybox AS b\nCOPY --from=a /x /\nCOPY --from=busybox /x /", {}, sources);
+    expect(sources.asked).toEqual(["image busybox:latest"]);
+  });
+
   test("base images are looked up at the same time", async () => {
     const sources = new FakePlanSources();
     let open = 0;
@@ -119,7 +125,7 @@ describe("what FROM means", () => {
       return image;
     };
     await planText("FROM busybox AS a\nFROM other AS b\nCOPY --from=a /x /\nCOPY --from=busybox /x /", {}, sources);
-    expect(most).toBe(3);
+    expect(most).toBe(2);
   });
 
   test("a missing image is told with its place", async () => {
