@@ -246,9 +246,9 @@ export const faults = {
     },
   /** Never stops sending. */
   endless:
-    (headers: http.OutgoingHttpHeaders = {}): Fault =>
+    (headers: http.OutgoingHttpHeaders = {}, status = 200): Fault =>
     (_request, response) => {
-      response.writeHead(200, headers);
+      response.writeHead(status, headers);
       const chunk = Buffer.alloc(64 * 1024, " ");
       const more = (): void => {
         while (!response.destroyed && response.write(chunk));
