@@ -55,28 +55,34 @@ export class LayerAssembly {
   readonly #root: Node = directoryNode(null);
   readonly #observer: AssemblyObserver | null;
   readonly #maxNodes: number;
+  readonly #hasMarks: boolean;
   #nodeCount = 0;
   #steps = 0;
   #lastParent: { readonly path: string; readonly at: string; readonly node: Node } | null = null;
 
-  /** `maxNodes`: how many files and directories there may be, directories that are only implied included. */
-  constructor(observer: AssemblyObserver | null, maxNodes: number) {
+  /**
+   * `maxNodes`: how many files and directories there may be, directories that are only implied included. Without
+   * `hasMarks` the tar is no layer, and `.wh.` begins the name of a file like any other.
+   */
+  constructor(observer: AssemblyObserver | null, maxNodes: number, hasMarks = true) {
     this.#observer = observer;
     this.#maxNodes = maxNodes;
+    this.#hasMarks = hasMarks;
   }
 
   /** Returns the inode that gets the member's content, null when it has none to keep. */
   add(member: TarMember): Inode | null {
     const cleaned = cleanMemberName(member.name);
-    if (cleaned === "" || cleaned.startsWith(aufsPrefix)) {
+    if (cleaned === "" || (this.#hasMarks && cleaned.startsWith(aufsPrefix))) {
       if (cleaned === opaqueName) this.#root.isOpaque = true;
       return null;
     }
     const slashAt = cleaned.lastIndexOf("/");
     const name = cleaned.slice(slashAt + 1);
     const parent = this.#parent(slashAt < 0 ? "" : cleaned.slice(0, slashAt), member);
-    if (name === opaqueName) parent.node.isOpaque = true;
-    else if (name.startsWith(whiteoutPrefix)) addWhiteout(parent.node, name.slice(whiteoutPrefix.length), member);
+    if (this.#hasMarks && name === opaqueName) parent.node.isOpaque = true;
+    else if (this.#hasMarks && name.startsWith(whiteoutPrefix))
+      addWhiteout(parent.node, name.slice(whiteoutPrefix.length), member);
     else if (member.type === "hardlink") this.#addLink(parent, name, member);
     else return this.#addEntry(parent, name, member);
     return null;
