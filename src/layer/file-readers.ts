@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { type Digest, digestOf } from "../base/digest.ts";
+import { type Digest, digestFromHex, digestOf } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import type { FileReader } from "./file-tree.ts";
 
@@ -78,6 +79,18 @@ export function readAll(reader: FileReader, limit: number): Buffer {
       left -= got;
     }
     return Buffer.concat(parts);
+  } finally {
+    reader.close();
+  }
+}
+
+/** sha256 of the whole content; closes the reader. */
+export function digestOfContent(reader: FileReader): Digest {
+  try {
+    const hash = createHash("sha256");
+    const part = Buffer.allocUnsafe(1 << 18);
+    for (let got = reader.read(part); got > 0; got = reader.read(part)) hash.update(part.subarray(0, got));
+    return digestFromHex(hash.digest("hex"));
   } finally {
     reader.close();
   }
