@@ -7,9 +7,8 @@ import type { FileTree } from "../layer/file-tree.ts";
 import type { NewRow } from "../layer/layer-writer.ts";
 import { openRootfsView } from "../layer/rootfs-view.ts";
 import { encodeTarHeader, paddingAfter, tarEnd } from "../layer/tar-encoder.ts";
+import { ChunkFiller } from "../store/chunk-filler.ts";
 import { type RootfsSpec, walkTree } from "./rootfs-walk.ts";
-
-const chunkBytes = 1 << 20;
 
 /**
  * Merged root file systems as one tar, in chunks; owners, modes, times and links are those of the layers, nothing tells
@@ -70,37 +69,4 @@ function checkContent(tree: FileTree, entry: Entry, hash: Hash): void {
   const [got, want] = [digestFromHex(hash.digest("hex")), tree.digest(entry)];
   if (got !== want)
     throw new BuildError("BLOB_DIGEST_MISMATCH", `content of ${JSON.stringify(entry.path)}: got ${got}, want ${want}`);
-}
-
-/** Fills chunks of one size; each is new, because who gets it may keep it. */
-class ChunkFiller {
-  #chunk = Buffer.allocUnsafe(chunkBytes);
-  #used = 0;
-
-  *add(bytes: Readonly<Uint8Array>): Generator<Uint8Array> {
-    for (let at = 0; at < bytes.length; ) {
-      const space = this.space(bytes.length - at);
-      space.set(bytes.subarray(at, at + space.length));
-      at += space.length;
-      yield* this.filled(space.length);
-    }
-  }
-
-  /** Where at most `want` next bytes go. */
-  space(want: number): Uint8Array {
-    return this.#chunk.subarray(this.#used, Math.min(this.#used + want, chunkBytes));
-  }
-
-  /** Takes the first `count` bytes of `space` as written; gives out the chunk when it is full. */
-  *filled(count: number): Generator<Uint8Array> {
-    this.#used += count;
-    if (this.#used < chunkBytes) return;
-    yield this.#chunk;
-    this.#chunk = Buffer.allocUnsafe(chunkBytes);
-    this.#used = 0;
-  }
-
-  rest(): Uint8Array {
-    return this.#chunk.subarray(0, this.#used);
-  }
 }

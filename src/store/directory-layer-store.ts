@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { DiffId, Digest } from "../base/digest.ts";
+import type { DiffId } from "../base/digest.ts";
 import { BuildError, isBuildError, kindOf } from "../base/errors.ts";
 import type { Descriptor } from "../image/descriptor.ts";
 import { mediaTypes } from "../image/media-types.ts";
@@ -72,7 +72,7 @@ export class DirectoryLayerStore implements LayerStore {
   }
 
   async *tar(diffId: DiffId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const layer = await this.readable(diffId, signal);
+    const layer = await this.#streamable(diffId, signal);
     try {
       yield* this.#conversions.streamTar(layer, signal);
     } catch (error) {
@@ -102,76 +102,104 @@ export class DirectoryLayerStore implements LayerStore {
   }
 
   async #makeReadable(diffId: DiffId, signal: AbortSignal): Promise<LayerLocation> {
-    let layer = await this.#files.locate(diffId);
-    if (layer !== null && !(await this.#files.isIndexSound(diffId))) layer = await this.#restoreIndex(layer, signal);
-    if (layer?.tarFile === null && (await this.#files.isDoubtful(diffId)))
-      layer = await this.#judgeDirectory(layer, signal);
-    return layer ?? this.#importFromBlob(diffId, signal);
+    return (await this.#soundForms(diffId, signal)) ?? this.#unpackBlob(diffId, "tar", signal);
   }
 
   async #makeDirectory(diffId: DiffId, signal: AbortSignal): Promise<string> {
-    let layer = await this.readable(diffId, signal);
-    if (layer.directory !== null && !(await this.#files.isDoubtful(diffId))) return layer.directory;
-    // `readable` leaves no doubtful directory without a tar to make it again from.
-    const temporary = await this.makeTemporary();
-    try {
-      const into = join(temporary, "dir");
-      await this.#conversions.unpack(layer, into, signal);
-      await this.#files.adoptDirectory(temporary, { diffId, sizeBytes: await this.sizeBytes(diffId) });
-    } catch (error) {
-      throw await this.#afterFailure(layer, error);
-    } finally {
-      await this.#remove(temporary);
-    }
-    layer = await this.readable(diffId, signal);
-    if (layer.directory === null) throw notFound(diffId);
-    return layer.directory;
+    const found = await this.#soundForms(diffId, signal);
+    if (found?.directory != null && !(await this.#files.isDoubtful(diffId))) return found.directory;
+    const made = await this.#unpackTar(diffId, found?.tarFile ?? null, signal);
+    const { directory } = made ?? (await this.#unpackBlob(diffId, "dir", signal));
+    if (directory === null) throw notFound(diffId);
+    return directory;
   }
 
-  /** A tar from which a broken index can be made again; null when there is none. */
+  /** Makes the directory from the tar; null when there is none, or it is broken and was set aside. */
+  async #unpackTar(diffId: DiffId, tarFile: string | null, signal: AbortSignal): Promise<LayerLocation | null> {
+    if (tarFile === null) return null;
+    try {
+      return await this.#unpack(tarFile, null, diffId, "dir", signal);
+    } catch (error) {
+      if (!isCorruption(error)) throw error;
+      await this.#files.quarantine(diffId);
+      if (await this.has(diffId)) return null;
+      throw error;
+    }
+  }
+
+  /** A layer whose tar can be streamed: its own, or one made from a directory a step wrote. */
+  async #streamable(diffId: DiffId, signal: AbortSignal): Promise<LayerLocation> {
+    const layer = await this.readable(diffId, signal);
+    if (layer.tarFile !== null || (await this.#conversions.isCanonical(layer))) return layer;
+    return this.#flights.run(`tar ${diffId}`, signal, (signal) => this.#unpackBlob(diffId, "tar", signal));
+  }
+
+  /** The forms that are there, unless something is wrong with them: then it is put right, or they are set aside. */
+  async #soundForms(diffId: DiffId, signal: AbortSignal): Promise<LayerLocation | null> {
+    const found = await this.#files.locate(diffId);
+    if (found === null) return null;
+    if (!(await this.#files.isIndexSound(diffId))) return this.#restoreIndex(found, signal);
+    // A doubtful directory that has a tar is made again when it is asked for.
+    if (found.tarFile !== null || !(await this.#files.isDoubtful(diffId))) return found;
+    return this.#judgeDirectory(found, signal);
+  }
+
+  /** Makes a broken index again from the tar; null when there is no sound one. */
   async #restoreIndex(layer: LayerLocation, signal: AbortSignal): Promise<LayerLocation | null> {
     const aside = await this.#files.quarantine(layer.diffId);
     if (layer.tarFile === null) return null;
-    const plain = {
-      mediaType: mediaTypes.ociLayer,
-      digest: layer.diffId as string as Digest,
-      size: (await stat(join(aside, "tar"))).size,
-    };
-    return this.#import(layer.diffId, join(aside, "tar"), plain, signal).catch((error: unknown) => {
-      if (isCorruption(error)) return null;
-      throw error;
-    });
-  }
-
-  /** Reads all of a directory that a power loss may have damaged; null when it did, and nothing of the layer is left. */
-  async #judgeDirectory(layer: LayerLocation, signal: AbortSignal): Promise<LayerLocation | null> {
     try {
-      for await (const _ of this.#conversions.streamTar(layer, signal));
-      await this.#files.trustDirectory(layer.diffId);
-      return layer;
+      return await this.#unpack(join(aside, "tar"), null, layer.diffId, "tar", signal);
     } catch (error) {
       if (!isCorruption(error)) throw error;
-      await this.#files.quarantine(layer.diffId);
       return null;
     }
   }
 
-  async #importFromBlob(diffId: DiffId, signal: AbortSignal): Promise<LayerLocation> {
+  /** Reads all of a directory that a power loss may have damaged; null when it cannot be trusted, and is set aside. */
+  async #judgeDirectory(layer: LayerLocation, signal: AbortSignal): Promise<LayerLocation | null> {
+    try {
+      if (await this.#conversions.isCanonical(layer)) {
+        for await (const _ of this.#conversions.streamTar(layer, signal));
+        await this.#files.trustDirectory(layer.diffId);
+        return layer;
+      }
+    } catch (error) {
+      if (!isCorruption(error)) throw error;
+    }
+    await this.#files.quarantine(layer.diffId);
+    return null;
+  }
+
+  /** Makes a form, and the index, from a blob that is here or is fetched. */
+  async #unpackBlob(diffId: DiffId, form: "tar" | "dir", signal: AbortSignal): Promise<LayerLocation> {
     const blob = (await this.#storedBlobs(diffId))[0]?.blob ?? (await this.#fetch(diffId, signal));
     try {
-      return await this.#import(diffId, this.#blobs.path(blob.digest), blob, signal);
+      return await this.#unpack(this.#blobs.path(blob.digest), blob, diffId, form, signal);
     } catch (error) {
-      // The blob is what its digest says only as long as the disk is; the next try gets it anew.
-      if (isCorruption(error)) await this.#verifyBlob(blob);
+      // The blob is what its digest says only as long as the disk is: this sets it aside if it no longer is.
+      if (isCorruption(error)) for await (const _ of this.#blobs.read(blob.digest));
       throw error;
     }
   }
 
-  async #import(diffId: DiffId, file: string, blob: Descriptor, signal: AbortSignal): Promise<LayerLocation> {
+  async #unpack(
+    file: string,
+    blob: Descriptor | null,
+    diffId: DiffId,
+    form: "tar" | "dir",
+    signal: AbortSignal,
+  ): Promise<LayerLocation> {
     const temporary = await this.makeTemporary();
     try {
-      const layer = await this.#conversions.importBlob(file, blob, diffId, temporary, signal);
-      await this.#files.adoptTar(temporary, layer);
+      const wanted = {
+        indexFile: join(temporary, "index"),
+        tarFile: form === "tar" ? join(temporary, "tar") : null,
+        directory: form === "dir" ? join(temporary, "dir") : null,
+      };
+      const layer = await this.#conversions.unpack(file, blob, diffId, wanted, signal);
+      if (form === "tar") await this.#files.adoptTar(temporary, layer);
+      else await this.#files.adoptDirectory(temporary, layer);
     } finally {
       await this.#remove(temporary);
     }
@@ -191,11 +219,12 @@ export class DirectoryLayerStore implements LayerStore {
   }
 
   async #compress(diffId: DiffId, format: BlobFormat, signal: AbortSignal): Promise<Descriptor> {
-    const layer = await this.readable(diffId, signal);
+    const layer = await this.#streamable(diffId, signal);
     const temporary = await this.makeTemporary();
     try {
       const file = join(temporary, "blob");
-      const blob = await this.#conversions.compress(layer, format, file, signal);
+      const { digest, size } = await this.#conversions.compress(layer, format, file, signal);
+      const blob = { mediaType: layerMediaTypes[format.compression], digest, size };
       if (!(await this.#blobs.has(blob))) await this.#blobs.adopt(blob, file);
       await this.#records.addBlob(diffId, { blob, format });
       return blob;
@@ -219,14 +248,16 @@ export class DirectoryLayerStore implements LayerStore {
     return error;
   }
 
-  async #verifyBlob(blob: Descriptor): Promise<void> {
-    for await (const _ of this.#blobs.read(blob.digest));
-  }
-
   async #remove(temporary: string): Promise<void> {
     await withStorageErrors(temporary, () => removeTree(temporary, this.#paths.temporary));
   }
 }
+
+const layerMediaTypes = {
+  none: mediaTypes.ociLayer,
+  gzip: mediaTypes.ociLayerGzip,
+  zstd: mediaTypes.ociLayerZstd,
+} as const;
 
 const isCorruption = (error: unknown): boolean => isBuildError(error) && kindOf(error.code) === "corruption";
 

@@ -1,26 +1,30 @@
 import type { DiffId } from "../base/digest.ts";
-import type { Descriptor } from "../image/descriptor.ts";
 import type { LayerLocation } from "../layer/layer-location.ts";
 import type { PackedLayer } from "../layer/layer-writer.ts";
+import type { BlobIdentity } from "./blob-store.ts";
 import type { BlobFormat } from "./layer-store.ts";
 
-/** Makes one form of a layer from another. Every method verifies what it makes. */
+/** What unpacking is to make: new files and a new directory; null for what is not wanted. */
+export interface WantedForms {
+  readonly indexFile: string | null;
+  readonly tarFile: string | null;
+  readonly directory: string | null;
+}
+
+/** Makes forms of a layer from other ones. Everything is verified on the way and fails with an error of kind corruption. */
 export interface LayerConversions {
-  /**
-   * Decompresses the blob in `blobFile` into `<into>/tar` and `<into>/index`. Throws BLOB_DIGEST_MISMATCH when the tar
-   * is not `diffId`, LAYER_* when it is not a sane layer.
-   */
-  importBlob(
-    blobFile: string,
-    blob: Descriptor,
+  /** Reads `file` once: a blob in any compression, or, with `blob` null, the tar itself. */
+  unpack(
+    file: string,
+    blob: BlobIdentity | null,
     diffId: DiffId,
-    into: string,
+    wanted: WantedForms,
     signal: AbortSignal,
   ): Promise<PackedLayer>;
-  /** Unpacks a layer that has a tar into the new directory `into`, as overlayfs wants it. */
-  unpack(layer: LayerLocation, into: string, signal: AbortSignal): Promise<void>;
-  /** The bytes of the tar, made from the directory or read from the tar. Throws BLOB_DIGEST_MISMATCH at the end when they are not the diffID. */
+  /** Whether the tar can be made from index and directory. */
+  isCanonical(layer: LayerLocation): Promise<boolean>;
+  /** The bytes of the tar, from the tar or from a canonical directory. Fails after the last byte when they are not the diffID. */
   streamTar(layer: LayerLocation, signal: AbortSignal): AsyncIterable<Uint8Array>;
-  /** Writes the layer as a blob to the new file `into`, flushed to disk. The bytes depend on the layer and the format alone. */
-  compress(layer: LayerLocation, format: BlobFormat, into: string, signal: AbortSignal): Promise<Descriptor>;
+  /** Writes the layer as a blob to the new file `into`, flushed to disk. The bytes depend on layer and format alone. */
+  compress(layer: LayerLocation, format: BlobFormat, into: string, signal: AbortSignal): Promise<BlobIdentity>;
 }

@@ -48,11 +48,11 @@ export class LayerFiles {
     return true;
   }
 
-  /** Takes over `<temporary>/index` and `<temporary>/tar`. */
+  /** Takes over `<temporary>/tar`, and `<temporary>/index` if the layer has none. */
   async adoptTar(temporary: string, layer: PackedLayer): Promise<void> {
     await withStorageErrors(this.#paths.layer(layer.diffId), async () => {
       await moveInto(join(temporary, "tar"), this.#paths.layerFile(layer.diffId, "tar"));
-      await this.#adoptIndex(temporary, layer);
+      await this.#adoptIndexIfMissing(temporary, layer);
     });
   }
 
@@ -60,7 +60,7 @@ export class LayerFiles {
   async adoptDirectory(temporary: string, layer: PackedLayer): Promise<void> {
     await withStorageErrors(this.#paths.layer(layer.diffId), async () => {
       await this.#publishDirectory(join(temporary, "dir"), layer.diffId);
-      if (!(await exists(this.#paths.layerFile(layer.diffId, "index")))) await this.#adoptIndex(temporary, layer);
+      await this.#adoptIndexIfMissing(temporary, layer);
     });
   }
 
@@ -78,11 +78,6 @@ export class LayerFiles {
     await removeFile(this.#paths.layerFile(diffId, "boot-id"));
   }
 
-  /** Takes a form out of use; the directory's files stay until the next prune. */
-  async dropForm(diffId: DiffId, form: "tar" | "dir"): Promise<void> {
-    await removeFile(this.#paths.layerFile(diffId, form));
-  }
-
   /** Sets index, tar and directory aside; returns the directory they are in now. The layer's blobs stay known. */
   async quarantine(diffId: DiffId): Promise<string> {
     this.#verified.delete(diffId);
@@ -95,7 +90,8 @@ export class LayerFiles {
     return target;
   }
 
-  async #adoptIndex(temporary: string, { diffId, sizeBytes }: PackedLayer): Promise<void> {
+  async #adoptIndexIfMissing(temporary: string, { diffId, sizeBytes }: PackedLayer): Promise<void> {
+    if (await exists(this.#paths.layerFile(diffId, "index"))) return;
     const indexDigest = await digestOfFile(join(temporary, "index"));
     await this.#records.saveLayer(diffId, { sizeBytes, indexDigest });
     await moveInto(join(temporary, "index"), this.#paths.layerFile(diffId, "index"));

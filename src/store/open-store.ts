@@ -66,11 +66,11 @@ export async function openStore(root: string): Promise<Store> {
       async close() {
         await sweep;
         await temporary.remove();
-        await lock.release();
+        lock.release();
       },
     };
   } catch (error) {
-    await lock.release();
+    lock.release();
     throw error;
   }
 }

@@ -66,6 +66,6 @@ async function openAsBytes(path: string): Promise<AsyncIterable<Dirent<Buffer>>>
 const newNameIn = (scratch: string): string => join(scratch, `removed-${randomBytes(8).toString("hex")}`);
 
 /** A directory can only be moved to another parent, and emptied, by someone who may write to it. */
-async function makeMovable(directory: string | Buffer): Promise<void> {
+export async function makeMovable(directory: string | Buffer): Promise<void> {
   if (process.geteuid?.() !== 0) await chmod(directory, 0o700);
 }

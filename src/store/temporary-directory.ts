@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, openSync, statSync } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rmdir } from "node:fs/promises";
+import { mkdir, readdir, rename, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "../sys/lock.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -22,12 +22,12 @@ export async function makeTemporaryDirectory(parent: string): Promise<TemporaryD
     for (;;) {
       const path = join(parent, `${process.pid}-${randomBytes(6).toString("hex")}`);
       await mkdir(path, { mode: 0o700 });
-      const lock = await lockNewDirectory(path);
+      const lock = lockNewDirectory(path);
       if (lock === null) continue;
       return {
         path,
         async remove() {
-          await lock.close();
+          closeSync(lock);
           await removeDead(parent, path);
         },
       };
@@ -35,18 +35,21 @@ export async function makeTemporaryDirectory(parent: string): Promise<TemporaryD
   });
 }
 
-/** null when a sweeper took the directory before it was locked. */
-async function lockNewDirectory(path: string): Promise<FileHandle | null> {
+/**
+ * The open lock file; null when a sweeper took the directory before it was locked. Not a FileHandle: the garbage
+ * collector would close one that nobody holds any more.
+ */
+function lockNewDirectory(path: string): number | null {
   const lockPath = join(path, lockName);
-  let lock: FileHandle;
+  let fd: number;
   try {
-    lock = await open(lockPath, "a", 0o600);
+    fd = openSync(lockPath, "a", 0o600);
   } catch (error) {
     if (isMissing(error)) return null;
     throw error;
   }
-  if (tryLock(lock.fd, "exclusive") && isSameFile(lock.fd, lockPath)) return lock;
-  await lock.close();
+  if (tryLock(fd, "exclusive") && isSameFile(fd, lockPath)) return fd;
+  closeSync(fd);
   return null;
 }
 
