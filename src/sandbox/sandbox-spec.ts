@@ -45,6 +45,7 @@ export interface SandboxSpec {
    */
   readonly upper: string;
   readonly work: string;
+  /** Mounted in this order: what lies inside another mount comes after it. */
   readonly mounts: readonly SandboxMount[];
   readonly network: "host" | "none";
   readonly security: "sandbox" | "insecure";

@@ -130,14 +130,12 @@ function prepareMount(request: SandboxMount, name: string, staging: Staging): Pr
   }
 }
 
-/** Finds and makes everything that is to be mounted, parents before what lies inside them. */
+/** Finds and makes everything that is to be mounted. */
 export function prepareMounts(requests: readonly SandboxMount[], staging: Staging): readonly PreparedMount[] {
-  return requests
-    .map((request, index) => prepareMount(request, `mount-${index}`, staging))
-    .sort((a, b) => (a.target < b.target ? -1 : a.target > b.target ? 1 : 0));
+  return requests.map((request, index) => prepareMount(request, `mount-${index}`, staging));
 }
 
-/** Gives every mount its place below the root of this process. */
+/** Gives every mount its place below the root of this process, in the given order. */
 export function attachMounts(mounts: readonly PreparedMount[], points: MountPoints): void {
   for (const { target, type, attach } of mounts) attach(points.prepare(target, type));
 }
