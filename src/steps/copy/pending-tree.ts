@@ -1,10 +1,8 @@
-import type { Digest } from "../../base/digest.ts";
 import { BuildError } from "../../base/errors.ts";
-import { compareNames } from "../../base/file-name.ts";
 import type { DeviceNumber, Entry, EntryType } from "../../layer/entry.ts";
-import type { FileReader, FileTree } from "../../layer/file-tree.ts";
-import { baseNameOf, childPath } from "../../layer/path-order.ts";
-import { type Content, TreeContent } from "./content.ts";
+import type { FileTree } from "../../layer/file-tree.ts";
+import { childPath } from "../../layer/path-order.ts";
+import type { Content } from "./content.ts";
 
 /** What a step decides about a file's metadata; times in whole seconds. */
 export interface Attributes {
@@ -46,7 +44,7 @@ export type PendingNode = PendingDirectory | PendingFile;
 export type Found = PendingNode | Entry;
 
 /** The file system a step makes: changes in memory over a parent that is only read. Contents stay where they come from. */
-export class PendingTree implements FileTree {
+export class PendingTree {
   readonly root: PendingDirectory;
   readonly parent: FileTree;
   readonly #nowSeconds: number;
@@ -90,7 +88,7 @@ export class PendingTree implements FileTree {
     return found;
   }
 
-  /** The entry at `path`, as `FileTree.lstat`. */
+  /** The entry at `path`, as `FileTree.lstat` has it: links in the tree can be resolved with it. */
   lstat(path: string): Entry | null {
     const found = this.find(path);
     if (found === null || "inode" in found) return found;
@@ -123,32 +121,6 @@ export class PendingTree implements FileTree {
     directory.children.set(name, made);
     directory.mtimeSeconds = this.#nowSeconds;
     return made;
-  }
-
-  list(path: string): readonly Entry[] {
-    const directory = this.find(path);
-    if (directory === null || !isPendingDirectory(directory)) return [];
-    const names = new Set(directory.children.keys());
-    if (directory.lower !== null) {
-      for (const entry of this.parent.list(path)) names.add(baseNameOf(entry.path));
-    }
-    return [...names].sort(compareNames).flatMap((name) => this.lstat(childPath(path, name)) ?? []);
-  }
-
-  open(entry: Entry): FileReader {
-    return this.contentOf(entry).open();
-  }
-
-  digest(entry: Entry): Digest {
-    return this.contentOf(entry).digest();
-  }
-
-  /** The content of the regular file `entry` of this tree. Throws CONTEXT_FILE_CHANGED when it is gone. */
-  contentOf(entry: Entry): Content {
-    const found = this.find(entry.path);
-    if (found !== null && "inode" in found) return new TreeContent(this.parent, found);
-    if (found?.type === "file" && found.content !== null) return found.content;
-    throw new BuildError("CONTEXT_FILE_CHANGED", `${JSON.stringify(entry.path)} is no regular file any more`);
   }
 
   /**

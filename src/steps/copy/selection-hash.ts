@@ -18,7 +18,8 @@ export class SelectionHash {
 
   add(tree: FileTree, source: Pick<SelectedSource, "entry" | "wild" | "name" | "filter">): void {
     this.#line(["source", source.wild, source.name]);
-    this.#add(tree, source.entry, "");
+    // The root of a context is wherever somebody keeps it; its mode is not part of what is in it.
+    if (source.entry.path !== "") this.#add(tree, source.entry, "");
     if (source.entry.type === "directory") this.#addContent(tree, source.entry, "", source.filter, null, []);
   }
 

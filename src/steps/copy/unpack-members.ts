@@ -109,7 +109,7 @@ class Unpacker {
     const attributes = this.#attributesOf(member);
     if (file.type === "symlink") Object.assign(file, { uid: attributes.uid, gid: attributes.gid });
     else Object.assign(file, attributes, { xattrs: attributes.xattrs ?? file.xattrs });
-    file.isLinked = true;
+    file.isLinked = file.type === "file";
     this.#pending.putFile(directory, name, file);
   }
 

@@ -89,6 +89,7 @@ const noChanges: readonly [what: string, change: () => void, selection: Selectio
     },
     {},
   ],
+  ["the mode of the context itself", () => chmodSync(at("context"), 0o700), { paths: ["."] }],
   ["a file beside it", () => write("context/other", "O"), {}],
   ["an excluded file", () => write("context/dir/a.txt", "A"), { excludes: ["*.txt"] }],
   ["a new excluded directory", () => mkdirSync(at("context/dir/tmp")), { excludes: ["tmp"] }],
