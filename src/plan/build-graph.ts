@@ -3,7 +3,7 @@ import type { SourceLocation } from "../base/source-location.ts";
 import type { ContainerConfig, HistoryRow } from "../image/image-config.ts";
 import type { Platform } from "../image/platform.ts";
 
-/** Position-independent name of a vertex inside one graph: `v0`, `v1`, … in topological order. */
+/** Name of a vertex inside one graph: `v0`, `v1`, … in topological order; a number may be missing. */
 export type VertexId = string;
 
 /** Where COPY, ADD and bind mounts read from. */

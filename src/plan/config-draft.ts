@@ -1,14 +1,5 @@
 import type { ContainerConfig, Healthcheck } from "../image/image-config.ts";
 
-function positionsOf(entries: readonly string[]): ReadonlyMap<string, number> {
-  const positions = new Map<string, number>();
-  for (const [at, entry] of entries.entries()) {
-    const name = entry.split("=", 1)[0] ?? "";
-    if (!positions.has(name)) positions.set(name, at);
-  }
-  return positions;
-}
-
 /** The container config of a stage while it is planned. */
 export class ConfigDraft {
   user = "";
@@ -24,10 +15,8 @@ export class ConfigDraft {
   readonly exposedPorts: Set<string>;
   readonly volumes: Set<string>;
   readonly #env: string[];
-  /** Position of each name's first entry in #env. */
-  readonly #positions: Map<string, number>;
 
-  constructor(config: ContainerConfig, positions: ReadonlyMap<string, number> = positionsOf(config.Env ?? [])) {
+  constructor(config: ContainerConfig) {
     this.user = config.User ?? "";
     this.workingDir = config.WorkingDir ?? "";
     this.cmd = config.Cmd ?? [];
@@ -41,7 +30,6 @@ export class ConfigDraft {
     this.exposedPorts = new Set(config.ExposedPorts);
     this.volumes = new Set(config.Volumes);
     this.#env = [...(config.Env ?? [])];
-    this.#positions = new Map(positions);
   }
 
   get env(): readonly string[] {
@@ -49,18 +37,23 @@ export class ConfigDraft {
   }
 
   hasEnv(name: string): boolean {
-    return this.#positions.has(name);
+    return this.#positionOf(name) >= 0;
   }
 
   /** Replaces the variable in its place, or adds it at the end. */
   setEnv(name: string, value: string): void {
-    const at = this.#positions.get(name) ?? this.#env.length;
-    this.#positions.set(name, at);
-    this.#env[at] = `${name}=${value}`;
+    const at = this.#positionOf(name);
+    this.#env[at < 0 ? this.#env.length : at] = `${name}=${value}`;
+  }
+
+  /** A scan is faster than a map that every stage would have to copy. */
+  #positionOf(name: string): number {
+    const start = `${name}=`;
+    return this.#env.findIndex((entry) => entry.startsWith(start) || entry === name);
   }
 
   fork(): ConfigDraft {
-    return new ConfigDraft(this.toConfig(), this.#positions);
+    return new ConfigDraft(this.toConfig());
   }
 
   /** As an image config holds it: empty members are absent. */

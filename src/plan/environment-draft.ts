@@ -3,18 +3,20 @@
  * what processes and cache keys see.
  */
 export class EnvironmentDraft {
-  #values: Map<string, string>;
+  /** May be shared with a fork; copied before the first change then. */
+  #values = new Map<string, string>();
+  #isShared = false;
   #list: readonly string[] | null = null;
-
-  constructor(values: ReadonlyMap<string, string> = new Map()) {
-    this.#values = new Map(values);
-  }
 
   get(name: string): string | undefined {
     return this.#values.get(name);
   }
 
   set(name: string, value: string): void {
+    if (this.#isShared) {
+      this.#values = new Map(this.#values);
+      this.#isShared = false;
+    }
     this.#values.delete(name);
     this.#values.set(name, value);
     this.#list = null;
@@ -29,6 +31,7 @@ export class EnvironmentDraft {
     }
     const kept = [...this.#values].filter(([name]) => !assigned.has(name));
     this.#values = kept.length === 0 ? assigned : new Map([...kept, ...assigned]);
+    this.#isShared = false;
     this.#list = null;
   }
 
@@ -43,6 +46,10 @@ export class EnvironmentDraft {
   }
 
   fork(): EnvironmentDraft {
-    return new EnvironmentDraft(this.#values);
+    const child = new EnvironmentDraft();
+    child.#values = this.#values;
+    child.#isShared = true;
+    this.#isShared = true;
+    return child;
   }
 }
