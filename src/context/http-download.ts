@@ -87,7 +87,7 @@ async function follow(request: DownloadRequest, start: Start, silence: Silence, 
     if (start.authorization !== null && url.origin === start.url.origin) headers.authorization = start.authorization;
     if (request.known?.etag) headers["if-none-match"] = request.known.etag;
     else if (request.known?.lastModified) headers["if-modified-since"] = request.known.lastModified;
-    const response = await fetch(url, { headers, redirect: "manual", signal: silence.signal });
+    const response = await fetch(url.href, { headers, redirect: "manual", signal: silence.signal });
     const location = response.headers.get("location");
     if (location === null || ![301, 302, 303, 307, 308].includes(response.status)) return response;
     await response.body?.cancel();
@@ -98,7 +98,7 @@ async function follow(request: DownloadRequest, start: Start, silence: Silence, 
 }
 
 function redirectTarget(location: string, from: URL, what: string): URL {
-  const target = URL.canParse(location, from) ? new URL(location, from) : null;
+  const target = URL.canParse(location, from.href) ? new URL(location, from) : null;
   if (target === null || !/^https?:$/.test(target.protocol))
     throw new BuildError(
       "SOURCE_INVALID",

@@ -16,7 +16,6 @@ export function fileNameOfUrl(url: string): string {
 function safeFileName(text: string): string {
   const name = trimSpace(text);
   const isUsable = name !== "" && name !== "." && name !== ".." && Buffer.byteLength(name) <= 255;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
   return isUsable && !/[\0-\x1f\x7f-\x9f]/.test(name) ? name : "download";
 }
 
