@@ -44,7 +44,7 @@ export async function runBuild(context: string, options: BuildOptions): Promise<
   };
   try {
     const receipt = await withInterrupt(async (signal) => {
-      const engine = await openEngine({ root: storeRoot(options.root) });
+      const engine = await openEngine({ root: storeRoot(options.root), environment: process.env });
       try {
         return await engine.build(request, sink, signal);
       } finally {

@@ -1,5 +1,6 @@
 import { BuildError } from "../base/errors.ts";
-import type { BuildRequest, SecretSource, SshSource } from "../engine/build-request.ts";
+import type { BuildRequest, SshSource } from "../engine/build-request.ts";
+import type { SecretSource } from "../steps/run/secrets.ts";
 
 const invalid = (flag: string, value: string, problem: string, hint?: string): BuildError =>
   new BuildError("USAGE_INVALID", `--${flag} ${JSON.stringify(value)}: ${problem}`, { hint });

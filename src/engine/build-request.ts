@@ -5,11 +5,7 @@ import type { OutputReceipt } from "../output/output.ts";
 import type { OutputSpec } from "../output/parse-output-flag.ts";
 import type { BuildWarning } from "../plan/build-graph.ts";
 import type { Entitlement } from "../plan/plan-input.ts";
-
-/** Where a secret's bytes come from. */
-export type SecretSource =
-  | { readonly id: string; readonly kind: "file"; readonly path: string }
-  | { readonly id: string; readonly kind: "env"; readonly name: string };
+import type { SecretSource } from "../steps/run/secrets.ts";
 
 /** An ssh agent socket forwarded under an id. */
 export interface SshSource {

@@ -3,27 +3,26 @@ import type { TaskRunner } from "../base/task.ts";
 import type { LayersSpec, TreeSpec } from "../context/tree-spec.ts";
 import type { TreeSource } from "../plan/build-graph.ts";
 import type { LayerStore } from "../store/layer-store.ts";
+import type { NewStatCacheRows } from "./copy/source-trees.ts";
+import type { HttpNotes } from "./http-step.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** A layer of an image that may not be here yet. */
-export type ImageLayers = readonly DiffId[];
-
-/** What ops need of the world around them. */
+/** What every op needs of the world around it. */
 export interface StepContext {
   readonly tasks: TaskRunner;
   readonly layers: LayerStore;
-  /** diffIDs of an image that planning resolved, by its manifest; its layers are known to `layers`. */
-  readonly imageLayers: ReadonlyMap<Digest, ImageLayers>;
+  /** diffIDs of an image that planning resolved, by its manifest; the layers are known to `layers`. */
+  layersOfImage(manifest: Digest): readonly DiffId[];
   /** The tree of a build context by name; "context" is the main one. */
   openContext(name: string, signal: AbortSignal): Promise<TreeSpec>;
-  /** Takes new rows for the stat cache of a context, as `copy.hash` returns them. */
-  noteDigests(tree: TreeSpec, rows: unknown): void;
-  /** One line of a step's output. */
-  log(vertex: string, stream: "stdout" | "stderr", line: string): void;
+  /** Takes what a task found out about the files of contexts. */
+  noteDigests(rows: readonly NewStatCacheRows[]): void;
+  /** What URLs meant when they were last downloaded. */
+  readonly httpNotes: HttpNotes;
   nowMs(): number;
 }
 
-/** The layers of a snapshot as a tree a worker thread can open; fetches and indexes what is missing, in parallel. */
+/** The layers of a snapshot as a tree a worker thread can open; what is missing is fetched and indexed, in parallel. */
 export async function openSnapshot(
   snapshot: Snapshot | null,
   layers: LayerStore,
@@ -48,4 +47,14 @@ export async function openSource(
     case "vertex":
       return openSnapshot(inputs.get(source.vertex) ?? null, context.layers, signal);
   }
+}
+
+/** `parent` with one more layer on top. */
+export function addLayer(parent: Snapshot | null, diffId: DiffId, createdAtMs: number): Snapshot {
+  return { layers: [...(parent?.layers ?? []), { diffId, createdAtMs }] };
+}
+
+/** The snapshot of `parent` among the inputs; null for a step that starts from nothing. */
+export function parentOf(inputs: ReadonlyMap<string, Snapshot>, parent: string | null): Snapshot | null {
+  return parent === null ? null : (inputs.get(parent) ?? null);
 }

@@ -132,8 +132,8 @@ export const workdirKey = (spec: SpecOf<"workdir">, parent: CacheKey | null): Ke
 export const mergeKey = (parent: CacheKey | null, layer: CacheKey): KeyedStep =>
   keyed({ step: "merge", parent, layer });
 
-/** ADD of a URL: the file's content, name and time. */
-export const httpKey = (spec: SpecOf<"http">, content: Digest, mtimeSeconds: number): KeyedStep =>
+/** ADD of a URL: the file's content, name and time; without the time when a checksum says what the content is. */
+export const httpKey = (spec: SpecOf<"http">, content: Digest, mtimeSeconds: number | null): KeyedStep =>
   keyed({ step: "http", fileName: spec.fileName, content, mtimeSeconds });
 
 /** A git checkout: the commit and what of it is taken. */

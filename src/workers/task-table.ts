@@ -1,5 +1,14 @@
 import { BuildError } from "../base/errors.ts";
 import type { Task } from "../base/task.ts";
+import { openTarContext, openTarContextTask } from "../context/tar-context.ts";
+import { compressBlock, compressBlockTask } from "../layer/compress-block.ts";
+import { packDirectoryDiff, packDirectoryDiffTask } from "../layer/pack-directory-diff.ts";
+import { unpackLayer, unpackLayerTask } from "../layer/unpack-layer.ts";
+import { mergeDirectory, mergeDirectoryTask } from "../output/merge-directory.ts";
+import { writeRootfsDirectory, writeRootfsDirectoryTask } from "../output/write-rootfs-directory.ts";
+import { hashCopy, hashCopyTask, hashPath, hashPathTask } from "../steps/copy/hash-copy.ts";
+import { packCopy, packCopyTask } from "../steps/copy/pack-copy.ts";
+import { packWorkdir, packWorkdirTask } from "../steps/workdir.ts";
 
 type TaskFunction = (input: unknown) => unknown;
 
@@ -9,7 +18,18 @@ const bind = <In, Out>(task: Task<In, Out>, work: (input: In) => Out | Promise<O
 ];
 
 /** Every task a worker thread can be asked for. */
-const table: ReadonlyMap<string, TaskFunction> = new Map([]);
+const table: ReadonlyMap<string, TaskFunction> = new Map([
+  bind(openTarContextTask, openTarContext),
+  bind(compressBlockTask, compressBlock),
+  bind(packDirectoryDiffTask, packDirectoryDiff),
+  bind(unpackLayerTask, unpackLayer),
+  bind(mergeDirectoryTask, mergeDirectory),
+  bind(writeRootfsDirectoryTask, writeRootfsDirectory),
+  bind(hashCopyTask, hashCopy),
+  bind(hashPathTask, hashPath),
+  bind(packCopyTask, packCopy),
+  bind(packWorkdirTask, packWorkdir),
+]);
 
 /** The function bound to a task's name. */
 export function functionOf(name: string): TaskFunction {

@@ -1,0 +1,144 @@
+import type { ProgressSink } from "../base/build-event.ts";
+import { digestOf } from "../base/digest.ts";
+import { BuildError, isBuildError, toWire, withFacts } from "../base/errors.ts";
+import { parseDockerfile } from "../dockerfile/parse-dockerfile.ts";
+import { assembleImage } from "../image/assemble-image.ts";
+import { serializeImageConfig } from "../image/config-json.ts";
+import { hostPlatform } from "../image/platform.ts";
+import type { PlatformImage } from "../output/output.ts";
+import type { BuildGraph, ImageDraft } from "../plan/build-graph.ts";
+import { planBuild } from "../plan/plan-build.ts";
+import type { PlanInput } from "../plan/plan-input.ts";
+import { type SolveObserver, solve } from "../solve/solve.ts";
+import type { Snapshot } from "../steps/snapshot.ts";
+import type { StepOp } from "../steps/step-op.ts";
+import type { CacheRecords } from "../store/cache-records.ts";
+import type { BuildContexts } from "./build-contexts.ts";
+import type { BuildRequest } from "./build-request.ts";
+import type { ImageResolver } from "./image-resolver.ts";
+import { RequestSources } from "./request-sources.ts";
+import { SnapshotCache } from "./snapshot-cache.ts";
+
+/** What planning needs of the engine. */
+export interface PlanParts {
+  readonly contexts: BuildContexts;
+  readonly images: ImageResolver;
+}
+
+/** Reads the Dockerfile and plans what it asks for. */
+export async function planRequest(
+  request: BuildRequest,
+  parts: PlanParts,
+  sink: ProgressSink,
+  signal: AbortSignal,
+): Promise<BuildGraph> {
+  const { contexts, images } = parts;
+  const file = await contexts.dockerfile(signal);
+  const dockerfileText = Buffer.from(file.bytes).toString("utf8");
+  sink.emit({ kind: "dockerfile", atMs: Date.now(), file: file.path, text: dockerfileText });
+  const input: PlanInput = {
+    dockerfile: parseDockerfile(file.bytes, file.path),
+    buildArgs: request.buildArgs,
+    target: request.target,
+    targetPlatforms: request.platforms,
+    buildPlatform: hostPlatform(),
+    multiPlatform: request.platforms.length > 1,
+    labels: request.labels,
+    noCache: request.noCache,
+    network: request.network,
+    hostname: "",
+    extraHosts: request.extraHosts,
+    shmSizeBytes: request.shmSizeBytes,
+    ulimits: request.ulimits,
+    contextNames: [...request.namedContexts.keys()],
+    entitlements: request.entitlements,
+  };
+  const isIgnored = await contexts.ignoreRule(signal);
+  const sources = new RequestSources(request.namedContexts, contexts, images, isIgnored);
+  return planBuild(input, sources, signal);
+}
+
+/** Makes what the graph describes; the images are complete, but have not gone anywhere. */
+export async function solveGraph(
+  graph: BuildGraph,
+  ops: readonly StepOp[],
+  request: BuildRequest,
+  records: CacheRecords,
+  sink: ProgressSink,
+  signal: AbortSignal,
+): Promise<readonly PlatformImage[]> {
+  sink.emit({
+    kind: "plan",
+    atMs: Date.now(),
+    vertices: graph.vertices.map(({ id, name, location }) => ({ id, name, location })),
+  });
+  const targets = graph.images.flatMap(({ rootfs }) => (rootfs === null ? [] : [rootfs]));
+  const cache = new SnapshotCache(records, ops, Date.now);
+  const observer = observe(graph, sink);
+  let results: ReadonlyMap<string, Snapshot>;
+  try {
+    results = await solve(ops, targets, cache, { parallelism: request.jobs }, observer.observer, signal);
+  } catch (error) {
+    throw locate(error, graph, observer.failedVertex());
+  }
+  return graph.images.map((draft) => assemble(draft, graph, results, request));
+}
+
+function assemble(
+  draft: ImageDraft,
+  graph: BuildGraph,
+  results: ReadonlyMap<string, Snapshot>,
+  request: BuildRequest,
+): PlatformImage {
+  const layers = draft.rootfs === null ? [] : results.get(draft.rootfs)?.layers;
+  if (layers === undefined) throw new BuildError("INTERNAL", `vertex ${draft.rootfs} has no result`);
+  const image = assembleImage({ ...draft, layers, epoch: graph.epoch });
+  const config = serializeImageConfig(image);
+  return {
+    platform: image.platform,
+    config,
+    imageId: digestOf(config),
+    diffIds: image.diffIds,
+    annotations: request.annotations,
+  };
+}
+
+/** Turns what the solver tells into events; vertices cancelled before they began are not shown. */
+function observe(
+  graph: BuildGraph,
+  sink: ProgressSink,
+): { readonly observer: SolveObserver; failedVertex(): string | null } {
+  const started = new Set<string>();
+  const places = new Map(graph.vertices.map((vertex) => [vertex.id, vertex.location]));
+  let failed: string | null = null;
+  const observer: SolveObserver = {
+    started(vertex) {
+      started.add(vertex);
+      sink.emit({ kind: "started", atMs: Date.now(), vertex });
+    },
+    cached: (vertex) => sink.emit({ kind: "cached", atMs: Date.now(), vertex }),
+    completed: (vertex) => sink.emit({ kind: "completed", atMs: Date.now(), vertex }),
+    failed(vertex, error) {
+      if (isBuildError(error, "BUILD_CANCELLED")) {
+        if (started.has(vertex)) sink.emit({ kind: "cancelled", atMs: Date.now(), vertex });
+        return;
+      }
+      failed ??= vertex;
+      const location = places.get(vertex) ?? undefined;
+      sink.emit({
+        kind: "failed",
+        atMs: Date.now(),
+        vertex,
+        error: toWire(isBuildError(error) ? withFacts(error, { location }) : error),
+      });
+    },
+  };
+  return { observer, failedVertex: () => failed };
+}
+
+/** A failed step's error, with the line of the Dockerfile it stands on. */
+function locate(error: unknown, graph: BuildGraph, failed: string | null): unknown {
+  const location = graph.vertices.find(({ id }) => id === failed)?.location;
+  if (!isBuildError(error) || location === undefined || location === null) return error;
+  return isBuildError(error, "BUILD_CANCELLED") ? error : withFacts(error, { location });
+}

@@ -1,0 +1,139 @@
+import type { ProgressSink } from "../base/build-event.ts";
+import type { Digest } from "../base/digest.ts";
+import { BuildError } from "../base/errors.ts";
+import { formatReference, parseReference } from "../image/reference.ts";
+import { checkDestination, openOutput } from "../output/open-output.ts";
+import type { OutputReceipt, PlatformImage } from "../output/output.ts";
+import { RegistryBlobs } from "../registry/registry-blobs.ts";
+import type { RegistryClient } from "../registry/registry-client.ts";
+import { NamespaceRuntime } from "../sandbox/namespaces/namespace-runtime.ts";
+import { CacheMounts } from "../steps/run/cache-mounts.ts";
+import { CacheRecords } from "../store/cache-records.ts";
+import type { LayerStore, RemoteBlobs } from "../store/layer-store.ts";
+import { openLayerStore } from "../store/open-layer-store.ts";
+import { openStore, type Store } from "../store/open-store.ts";
+import { WorkerPool } from "../workers/worker-pool.ts";
+import { planRequest, solveGraph } from "./build.ts";
+import { BuildContexts } from "./build-contexts.ts";
+import type { BuildReceipt, BuildRequest } from "./build-request.ts";
+import { ImageResolver } from "./image-resolver.ts";
+import { openRegistry } from "./open-registry.ts";
+import { RemoteContexts } from "./remote-contexts.ts";
+import { StepOps } from "./step-ops.ts";
+import { storedHttpNotes } from "./stored-http-notes.ts";
+
+/** Where and how an engine works. */
+export interface EngineSettings {
+  /** Directory of the store. */
+  readonly root: string;
+  /** Where credentials, proxies and configuration are looked up. */
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** Builds images; what the command line and any other front end call. */
+export interface Engine {
+  /**
+   * Builds what `request` asks for and writes its outputs. After an abort the promise rejects with BUILD_CANCELLED when
+   * no step runs any more. Rejects with the BuildError of the first failure; outputs are then as they were before.
+   */
+  build(request: BuildRequest, sink: ProgressSink, signal: AbortSignal): Promise<BuildReceipt>;
+  close(): Promise<void>;
+}
+
+/** Opens the store and wires everything together; nothing else picks implementations. */
+export async function openEngine(settings: EngineSettings): Promise<Engine> {
+  const store = await openStore(settings.root);
+  const tasks = new WorkerPool();
+  const runtime = new NamespaceRuntime();
+  let registry: Promise<RegistryClient> | null = null;
+  const useRegistry = (): Promise<RegistryClient> => {
+    registry ??= openRegistry(settings.environment);
+    return registry;
+  };
+  const remoteBlobs: RemoteBlobs = {
+    open: async (origin, blob, signal) => new RegistryBlobs(await useRegistry()).open(origin, blob, signal),
+  };
+  return {
+    async build(request, sink, signal) {
+      checkRequest(request);
+      for (const output of request.outputs) await checkDestination(output);
+      let vertexOfBlob: (blob: string) => string | null = () => null;
+      const layers = openLayerStore(store, tasks, remoteBlobs, ({ label, doneBytes, totalBytes }) => {
+        const vertex = vertexOfBlob(label);
+        if (vertex !== null) sink.emit({ kind: "transfer", atMs: Date.now(), vertex, label, doneBytes, totalBytes });
+      });
+      const remote = new RemoteContexts(layers, tasks);
+      const contexts = new BuildContexts(request, store.contextsDirectory, remote);
+      const images = new ImageResolver(store, layers, useRegistry, request.pull);
+      const records = new CacheRecords(store.paths, (diffId) => layers.has(diffId));
+      const graph = await planRequest(request, { contexts, images }, sink, signal);
+      vertexOfBlob = (blob) => images.vertexOf(blob, graph);
+      const context = {
+        tasks,
+        layers,
+        layersOfImage: (manifest: Digest) => images.layersOf(manifest),
+        openContext: (name: string, signal: AbortSignal) => contexts.open(name, signal),
+        httpNotes: storedHttpNotes(store),
+        nowMs: Date.now,
+      };
+      const services = {
+        runtime,
+        cacheMounts: new CacheMounts(store.mountsDirectory),
+        secrets: request.secrets,
+        ssh: request.ssh,
+        environment: settings.environment,
+      };
+      const ops = new StepOps(context, services, sink);
+      try {
+        const platformImages = await solveGraph(graph, ops.of(graph), request, records, sink, signal);
+        return {
+          images: platformImages.map(({ platform, imageId }) => ({ platform, imageId })),
+          outputs: await writeOutputs(platformImages, request, store, layers, tasks, signal),
+          warnings: graph.warnings,
+        };
+      } finally {
+        ops.saveStatCaches();
+      }
+    },
+    async close() {
+      await tasks.close();
+      await store.close();
+    },
+  };
+}
+
+function checkRequest(request: BuildRequest): void {
+  for (const tag of request.tags) {
+    if (parseReference(tag).digest !== null)
+      throw new BuildError("REFERENCE_INVALID", `tag ${JSON.stringify(tag)}: a digest cannot be given to an image`);
+  }
+  if (request.outputs.some((output) => output.kind === "image" && output.push))
+    throw new BuildError("EXPORT_UNSUPPORTED", "pushing to a registry is not supported", {
+      hint: "write an archive with -o type=oci,dest=FILE and push that with another tool",
+    });
+}
+
+async function writeOutputs(
+  images: readonly PlatformImage[],
+  request: BuildRequest,
+  store: Store,
+  layers: LayerStore,
+  tasks: WorkerPool,
+  signal: AbortSignal,
+): Promise<readonly OutputReceipt[]> {
+  const parts = {
+    layers,
+    blobs: store.blobs,
+    images: store.images,
+    runner: tasks,
+    stdout: request.stdout,
+    names: request.tags.map((tag) => formatReference(parseReference(tag))),
+    nowMs: Date.now,
+  };
+  const receipts: OutputReceipt[] = [];
+  for (const spec of request.outputs) {
+    const output = openOutput(spec, parts);
+    if (output !== null) receipts.push(await output.write(images, signal));
+  }
+  return receipts;
+}

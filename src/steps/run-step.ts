@@ -1,0 +1,175 @@
+import { join } from "node:path";
+import { BuildError } from "../base/errors.ts";
+import { openTree } from "../context/open-tree.ts";
+import type { TreeSpec } from "../context/tree-spec.ts";
+import { packDirectoryDiffTask } from "../layer/pack-directory-diff.ts";
+import { resolveInTree } from "../layer/resolve-path.ts";
+import { unpackLayerTask } from "../layer/unpack-layer.ts";
+import type { RunMount } from "../plan/build-graph.ts";
+import type { ProcessIo } from "../sandbox/runtime.ts";
+import { hashPathTask } from "./copy/hash-copy.ts";
+import { packCopyTask } from "./copy/pack-copy.ts";
+import { type CacheSeed, type RunServices, type RunSource, runProcess } from "./run.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { addLayer, openSnapshot, openSource, parentOf, type StepContext } from "./step-context.ts";
+import { readsOfRun, runKey } from "./step-key.ts";
+import { parentKey, type SpecOf, type Step } from "./step-op.ts";
+
+/** Takes a step's output as it comes. */
+export interface RunOutput {
+  write(stream: "stdout" | "stderr", chunk: Uint8Array): void;
+  /** Nothing more will come. */
+  end(): void;
+}
+
+type MountOf<K extends RunMount["kind"]> = Extract<RunMount, { readonly kind: K }>;
+
+/** RUN: a directory form, the upper directory of the overlay its process worked on. */
+export function runStep(spec: SpecOf<"run">, context: StepContext, services: RunServices, output: RunOutput): Step {
+  const io: ProcessIo = { output: (stream, chunk) => output.write(stream, chunk) };
+  return {
+    parents: spec.parent === null ? [] : [spec.parent],
+    reads: readsOfRun(spec),
+    key: async (keys, reads) => runKey(spec, parentKey(keys, spec.parent), reads),
+
+    async hashReads(positions, inputs, signal) {
+      const reads = readsOfRun(spec);
+      return Promise.all(
+        positions.map(async (position) => {
+          const read = reads[position];
+          if (read === undefined) throw new BuildError("INTERNAL", `RUN has no tree ${position}`);
+          const tree = await openSource(read.source, inputs, context, signal);
+          const path = read.paths[0] ?? "/";
+          const { digest, newStatCacheRows } = await context.tasks.run(hashPathTask, { tree, path }, signal);
+          context.noteDigests(newStatCacheRows);
+          return { by: "content", digest } as const;
+        }),
+      );
+    },
+
+    async run(inputs, signal) {
+      const parent = parentOf(inputs, spec.parent);
+      const [lowers, binds, caches, temporary] = await Promise.all([
+        directoriesOf(parent, context, signal),
+        Promise.all(mountsOf(spec, "bind").map((mount) => bindSource(mount, inputs, context, signal))),
+        Promise.all(mountsOf(spec, "cache").map((mount) => cacheSeed(mount, inputs, context, signal))),
+        context.layers.makeTemporary(),
+      ]);
+      try {
+        await runProcess(spec, { lowers, binds, caches, temporary }, services, io, signal);
+      } finally {
+        output.end();
+      }
+      const { layers: lower } = await openSnapshot(parent, context.layers, signal);
+      const upper = join(temporary, "dir");
+      const layer = await context.tasks.run(
+        packDirectoryDiffTask,
+        { upper, lower, into: temporary, keepTar: false, overlayXattrs: "trusted" },
+        signal,
+      );
+      await context.layers.commitDirectory(temporary, layer);
+      return addLayer(parent, layer.diffId, context.nowMs());
+    },
+  };
+}
+
+const mountsOf = <K extends RunMount["kind"]>(spec: SpecOf<"run">, kind: K): readonly MountOf<K>[] =>
+  spec.mounts.filter((mount): mount is MountOf<K> => mount.kind === kind);
+
+/** Overlay directories of a snapshot, topmost first; unpacked if needed, several at a time. */
+async function directoriesOf(
+  snapshot: Snapshot | null,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const layers = [...(snapshot?.layers ?? [])].reverse();
+  return Promise.all(layers.map(({ diffId }) => context.layers.directory(diffId, signal)));
+}
+
+/**
+ * What a bind mount shows. Of another stage: its layers as they are. Of a context: a copy as a layer, because a context
+ * is its files without the ignored ones, owned by root, and must not change while the step runs.
+ */
+async function bindSource(
+  mount: MountOf<"bind">,
+  inputs: ReadonlyMap<string, Snapshot>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<RunSource> {
+  if (mount.source.kind !== "context") {
+    const snapshot = mount.source.kind === "vertex" ? (inputs.get(mount.source.vertex) ?? null) : null;
+    return { kind: "layers", directories: await directoriesOf(snapshot, context, signal) };
+  }
+  const tree = await context.openContext(mount.source.name, signal);
+  const resolved = resolveInTree(openTree(tree), mount.path, "all");
+  const workDirectory = await context.layers.makeTemporary();
+  const isWhole = resolved === "";
+  const { layer } = await context.tasks.run(
+    packCopyTask,
+    {
+      actions: [copyOf(tree, isWhole ? "/" : `/${resolved}`, "/", !isWhole)],
+      parent: null,
+      workDirectory,
+      // Equal files make the same layer again, which then exists already.
+      nowSeconds: 0,
+    },
+    signal,
+  );
+  await context.layers.commitTar(workDirectory, layer);
+  return { kind: "layers", directories: [await context.layers.directory(layer.diffId, signal)] };
+}
+
+/** What a new cache begins with: a copy of a directory of a stage, an image or a context. */
+async function cacheSeed(
+  mount: MountOf<"cache">,
+  inputs: ReadonlyMap<string, Snapshot>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<CacheSeed | null> {
+  const { seed } = mount;
+  if (seed === null) return null;
+  const tree = await openSource(seed.source, inputs, context, signal);
+  const { digest } = await context.tasks.run(hashPathTask, { tree, path: seed.path }, signal);
+  return { identity: digest, fill: (directory) => fillCache(tree, seed.path, directory, context, signal) };
+}
+
+async function fillCache(
+  tree: TreeSpec,
+  path: string,
+  directory: string,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const workDirectory = await context.layers.makeTemporary();
+  const { layer } = await context.tasks.run(
+    packCopyTask,
+    { actions: [copyOf(tree, path, "/", false)], parent: null, workDirectory, nowSeconds: 0 },
+    signal,
+  );
+  await context.tasks.run(
+    unpackLayerTask,
+    {
+      source: join(workDirectory, "tar"),
+      blob: null,
+      diffId: layer.diffId,
+      indexFile: null,
+      tarFile: null,
+      directory,
+      overlayXattrs: "trusted",
+    },
+    signal,
+  );
+}
+
+const copyOf = (tree: TreeSpec, path: string, destination: string, parents: boolean) =>
+  ({
+    kind: "paths",
+    tree,
+    paths: [path],
+    destination,
+    chown: null,
+    chmod: null,
+    parents,
+    excludes: [],
+    unpack: "never",
+  }) as const;
