@@ -18,7 +18,15 @@ export function decompressBzip2(chunks: Iterable<Buffer>, write: (bytes: Buffer)
   };
   const output = Buffer.allocUnsafe(outputBytes);
   let used = 0;
-  const input = { readByte: () => (isAtEnd() ? -1 : (chunk[at++] as number)), eof: isAtEnd };
+  const readByte = (): number => (isAtEnd() ? -1 : (chunk[at++] as number));
+  const read = (into: Uint8Array, start: number, count: number): number => {
+    for (let done = 0; done < count; done++) {
+      if (isAtEnd()) return done;
+      into[start + done] = readByte();
+    }
+    return count;
+  };
+  const input = { read, readByte, eof: isAtEnd };
   const writeByte = (byte: number): void => {
     output[used++] = byte;
     if (used < outputBytes) return;

@@ -1,6 +1,7 @@
 declare module "seek-bzip" {
   /** Reads bytes; `readByte` returns -1 at the end. */
   interface Input {
+    read(into: Uint8Array, start: number, count: number): number;
     readByte(): number;
     eof(): boolean;
   }
