@@ -7,7 +7,7 @@ import { removeTree } from "../store/remove-tree.ts";
 import { withDestinationErrors } from "./destination-error.ts";
 import { mergeDirectoryTask } from "./merge-directory.ts";
 import type { Output } from "./output.ts";
-import { rootfsSpecsOf } from "./rootfs-walk.ts";
+import { rootfsSpecsOf } from "./rootfs-entries.ts";
 import { targetOf } from "./write-destination.ts";
 import { writeRootfsDirectoryTask } from "./write-rootfs-directory.ts";
 

@@ -2,8 +2,8 @@ import type { Writable } from "node:stream";
 import type { LayerStore } from "../store/layer-store.ts";
 import type { Output } from "./output.ts";
 import { writtenSummary } from "./receipt.ts";
+import { rootfsSpecsOf } from "./rootfs-entries.ts";
 import { rootfsTar } from "./rootfs-tar.ts";
-import { rootfsSpecsOf } from "./rootfs-walk.ts";
 import { writeDestination } from "./write-destination.ts";
 
 export interface RootfsTarOptions {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   chmodSync,
   closeSync,
@@ -12,16 +11,14 @@ import {
   symlinkSync,
   writeSync,
 } from "node:fs";
-import { digestFromHex } from "../base/digest.ts";
-import { BuildError } from "../base/errors.ts";
 import { encodeName } from "../base/file-name.ts";
 import { defineTask } from "../base/task.ts";
-import type { Entry } from "../layer/entry.ts";
-import type { FileTree } from "../layer/file-tree.ts";
-import { openRootfsView } from "../layer/rootfs-view.ts";
+import type { TarEntry } from "../layer/encode-tar.ts";
+import type { FileReader } from "../layer/file-tree.ts";
+import type { NewRow } from "../layer/layer-writer.ts";
 import { makeNode, setTimes } from "../sys/files.ts";
 import { setXattr } from "../sys/xattr.ts";
-import { type RootfsSpec, walkTree } from "./rootfs-walk.ts";
+import { type RootfsSpec, rootfsEntries } from "./rootfs-entries.ts";
 
 export interface RootfsDirectoryInput {
   readonly roots: readonly RootfsSpec[];
@@ -45,23 +42,17 @@ const bufferBytes = 1 << 20;
 export function writeRootfsDirectory({ roots, directory, asRoot }: RootfsDirectoryInput): RootfsDirectoryResult {
   mkdirSync(directory, { mode: 0o755 });
   const writer = new DirectoryWriter(directory, asRoot);
-  for (const { folder, layers } of roots) {
-    const tree = openRootfsView(layers);
-    const root = tree.lstat("");
-    if (folder !== "" && root !== null) writer.makeDirectory(root, folder);
-    for (const { entry, path, linkTo } of walkTree(tree, folder)) {
-      if (linkTo !== null) writer.link(linkTo, path);
-      else writer.write(tree, entry, path);
-    }
-  }
+  for (const root of roots) for (const entry of rootfsEntries(root)) writer.write(entry);
   return { files: writer.finish() };
 }
 
 class DirectoryWriter {
   readonly #root: string;
   readonly #asRoot: boolean;
-  readonly #directories: { readonly entry: Entry; readonly path: Buffer }[] = [];
+  readonly #directories: { readonly row: NewRow; readonly path: Buffer }[] = [];
   readonly #buffer = Buffer.allocUnsafe(bufferBytes);
+  /** Devices only root can make; a hard link to one has nothing to lead to. */
+  readonly #leftOut = new Set<string>();
   #files = 0;
 
   constructor(root: string, asRoot: boolean) {
@@ -69,88 +60,80 @@ class DirectoryWriter {
     this.#asRoot = asRoot;
   }
 
-  makeDirectory(entry: Entry, path: string): void {
-    const target = this.#hostPath(path);
-    mkdirSync(target, { mode: 0o700 });
-    this.#directories.push({ entry, path: target });
-  }
-
-  link(from: string, to: string): void {
-    linkSync(this.#hostPath(from), this.#hostPath(to));
-    this.#files += 1;
-  }
-
-  write(tree: FileTree, entry: Entry, path: string): void {
-    const target = this.#hostPath(path);
-    switch (entry.type) {
+  write({ row, open }: TarEntry): void {
+    const target = this.#hostPath(row.path);
+    switch (row.type) {
       case "directory":
-        this.makeDirectory(entry, path);
+        mkdirSync(target, { mode: 0o700 });
+        this.#directories.push({ row, path: target });
         return;
       case "file":
-        this.#writeFile(tree, entry, target);
+        this.#writeFile(row, open(), target);
         break;
+      case "hardlink":
+        if (this.#leftOut.has(row.target ?? "")) return;
+        linkSync(this.#hostPath(row.target ?? ""), target);
+        this.#files += 1;
+        return;
       case "symlink":
-        symlinkSync(encodeName(entry.target ?? ""), target);
-        if (this.#asRoot) lchownSync(target, entry.uid, entry.gid);
+        symlinkSync(encodeName(row.target ?? ""), target);
+        if (this.#asRoot) lchownSync(target, row.uid, row.gid);
+        break;
+      case "char":
+      case "block":
+      case "fifo":
+        if (row.type !== "fifo" && !this.#asRoot) {
+          this.#leftOut.add(row.path);
+          return;
+        }
+        makeNode(target, row.type, 0o600, row.device?.major ?? 0, row.device?.minor ?? 0);
+        if (this.#asRoot) lchownSync(target, row.uid, row.gid);
+        chmodSync(target, this.#modeOf(row));
         break;
       default:
-        if (entry.type !== "fifo" && !this.#asRoot) return;
-        makeNode(target, entry.type, 0o600, entry.device?.major ?? 0, entry.device?.minor ?? 0);
-        if (this.#asRoot) lchownSync(target, entry.uid, entry.gid);
-        chmodSync(target, this.#modeOf(entry));
+        return;
     }
-    this.#setXattrs(entry, target);
-    setTimes(target, entry.mtimeSeconds, entry.mtimeNanos);
+    this.#setXattrs(row, target);
+    setTimes(target, row.mtimeSeconds, row.mtimeNanos);
     this.#files += 1;
   }
 
   /** Gives directories their modes and times, which had to wait for their content; the number of files written. */
   finish(): number {
-    for (const { entry, path } of this.#directories.reverse()) {
-      if (this.#asRoot) lchownSync(path, entry.uid, entry.gid);
-      chmodSync(path, this.#modeOf(entry));
-      this.#setXattrs(entry, path);
-      setTimes(path, entry.mtimeSeconds, entry.mtimeNanos);
+    for (const { row, path } of this.#directories.reverse()) {
+      if (this.#asRoot) lchownSync(path, row.uid, row.gid);
+      chmodSync(path, this.#modeOf(row));
+      this.#setXattrs(row, path);
+      setTimes(path, row.mtimeSeconds, row.mtimeNanos);
     }
     return this.#files;
   }
 
-  #writeFile(tree: FileTree, entry: Entry, target: Buffer): void {
-    const reader = tree.open(entry);
-    const hash = createHash("sha256");
+  #writeFile(row: NewRow, content: FileReader, target: Buffer): void {
     try {
       const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
       const fd = openSync(target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
       try {
-        for (let got = reader.read(this.#buffer); got > 0; got = reader.read(this.#buffer)) {
-          const part = this.#buffer.subarray(0, got);
-          hash.update(part);
-          for (let at = 0; at < got; ) at += writeSync(fd, part, at);
-        }
-        if (this.#asRoot) fchownSync(fd, entry.uid, entry.gid);
-        fchmodSync(fd, this.#modeOf(entry));
+        for (let got = content.read(this.#buffer); got > 0; got = content.read(this.#buffer))
+          for (let at = 0; at < got; ) at += writeSync(fd, this.#buffer, at, got - at);
+        if (this.#asRoot) fchownSync(fd, row.uid, row.gid);
+        fchmodSync(fd, this.#modeOf(row));
       } finally {
         closeSync(fd);
       }
     } finally {
-      reader.close();
+      content.close();
     }
-    const [got, want] = [digestFromHex(hash.digest("hex")), tree.digest(entry)];
-    if (got !== want)
-      throw new BuildError(
-        "BLOB_DIGEST_MISMATCH",
-        `content of ${JSON.stringify(entry.path)}: got ${got}, want ${want}`,
-      );
   }
 
   /** A setuid program owned by whoever exports it would let others act as him. */
-  #modeOf(entry: Entry): number {
-    return this.#asRoot ? entry.mode : entry.mode & ~0o6000;
+  #modeOf(row: NewRow): number {
+    return this.#asRoot ? row.mode : row.mode & ~0o6000;
   }
 
-  #setXattrs(entry: Entry, path: Buffer): void {
+  #setXattrs(row: NewRow, path: Buffer): void {
     if (!this.#asRoot) return;
-    for (const [name, value] of Object.entries(entry.xattrs ?? {})) setXattr(path, name, Buffer.from(value, "base64"));
+    for (const [name, value] of Object.entries(row.xattrs ?? {})) setXattr(path, name, Buffer.from(value, "base64"));
   }
 
   #hostPath(path: string): Buffer {

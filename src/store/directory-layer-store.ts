@@ -165,7 +165,7 @@ export class DirectoryLayerStore implements LayerStore {
         return layer;
       }
     } catch (error) {
-      if (!isCorruption(error)) throw error;
+      if (!isCorruption(error) && !isBuildError(error, "CONTEXT_FILE_CHANGED")) throw error;
     }
     await this.#files.quarantine(layer.diffId);
     return null;
@@ -243,9 +243,16 @@ export class DirectoryLayerStore implements LayerStore {
 
   /** A form that turned out not to be what it should be must not be met again. */
   async #afterFailure(layer: LayerLocation, error: unknown): Promise<unknown> {
-    if (!isCorruption(error)) return error;
+    // To the store, a file of a directory form that is not as the index says is damage, not a change.
+    const isChanged = isBuildError(error, "CONTEXT_FILE_CHANGED");
+    if (!isCorruption(error) && !isChanged) return error;
     await this.#files.quarantine(layer.diffId);
-    return error;
+    if (!isChanged) return error;
+    return new BuildError("LAYER_MALFORMED", `layer ${layer.diffId}: its directory was changed`, {
+      hint: "build again: the layer was set aside and is made anew",
+      cause: error,
+      details: { diffId: layer.diffId },
+    });
   }
 
   async #remove(temporary: string): Promise<void> {

@@ -1,27 +1,21 @@
+import { availableParallelism } from "node:os";
 import { BuildError } from "../base/errors.ts";
 import type { TaskRunner } from "../base/task.ts";
+import { compressBlocks } from "../layer/compress-blocks.ts";
 import type { OverlayXattrs } from "../layer/directory-writer.ts";
 import { readLayerIndex } from "../layer/layer-index.ts";
+import { streamLayerTar } from "../layer/stream-layer-tar.ts";
 import { unpackLayerTask } from "../layer/unpack-layer.ts";
 import type { LayerConversions } from "./layer-conversions.ts";
-import { streamLayerTar } from "./stream-tar.ts";
 import { writeBlob } from "./write-blob.ts";
 
-/** Conversions as tasks: the heavy ones run wherever `runner` runs them. */
+/** Conversions as tasks: the heavy ones run wherever `runner` runs them, as many at a time as there are cores. */
 export function taskConversions(runner: TaskRunner, overlayXattrs: OverlayXattrs): LayerConversions {
   return {
-    unpack: (source, blob, diffId, wanted, signal) =>
-      runner.run(
-        unpackLayerTask,
-        {
-          source,
-          blob: blob === null ? null : { digest: blob.digest, size: blob.size },
-          diffId,
-          ...wanted,
-          overlayXattrs,
-        },
-        signal,
-      ),
+    unpack: (source, blob, diffId, wanted, signal) => {
+      const identity = blob === null ? null : { digest: blob.digest, size: blob.size };
+      return runner.run(unpackLayerTask, { source, blob: identity, diffId, ...wanted, overlayXattrs }, signal);
+    },
     isCanonical: async ({ indexFile }) => readLayerIndex(indexFile).isCanonical,
     async *streamTar(layer, signal) {
       for (const chunk of streamLayerTar(layer)) {
@@ -29,8 +23,10 @@ export function taskConversions(runner: TaskRunner, overlayXattrs: OverlayXattrs
         yield chunk;
       }
     },
-    compress(layer, format, into, signal) {
-      return writeBlob(this.streamTar(layer, signal), format, into);
+    compress(layer, { compression, level }, into, signal) {
+      const tar = this.streamTar(layer, signal);
+      if (compression === "none") return writeBlob(tar, into);
+      return writeBlob(compressBlocks(tar, { compression, level }, runner, availableParallelism(), signal), into);
     },
   };
 }

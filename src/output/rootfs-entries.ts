@@ -1,11 +1,14 @@
 import { BuildError } from "../base/errors.ts";
 import { formatPlatform, type Platform } from "../image/platform.ts";
-import type { Entry } from "../layer/entry.ts";
-import type { FileTree } from "../layer/file-tree.ts";
+import type { TarEntry } from "../layer/encode-tar.ts";
+import { readerOf } from "../layer/file-readers.ts";
+import { flattenTree } from "../layer/flatten-tree.ts";
 import type { LayerLocation } from "../layer/layer-location.ts";
 import { childPath } from "../layer/path-order.ts";
+import { openRootfsView } from "../layer/rootfs-view.ts";
 import type { LayerStore } from "../store/layer-store.ts";
 import type { PlatformImage } from "./output.ts";
+import { verifiedReader } from "./verified-reader.ts";
 
 /** A root file system to be written out: a stack of layers, lowest first. Plain data. */
 export interface RootfsSpec {
@@ -14,24 +17,20 @@ export interface RootfsSpec {
   readonly layers: readonly LayerLocation[];
 }
 
-/** What a walk meets: an entry, under the path it is written to. */
-export interface WalkedEntry {
-  readonly entry: Entry;
-  readonly path: string;
-  /** Path of an earlier file this one is a hard link to; null for the first name. */
-  readonly linkTo: string | null;
-}
-
-/** Everything in `tree` but its root, sorted as layer rows are, each directory before its content. */
-export function* walkTree(tree: FileTree, folder: string): Generator<WalkedEntry> {
-  const firstNames = new Map<string, string>();
-  const pending: Entry[] = [...tree.list("")].reverse();
-  for (let entry = pending.pop(); entry !== undefined; entry = pending.pop()) {
-    const path = childPath(folder, entry.path);
-    const linkTo = entry.inode === null ? null : (firstNames.get(entry.inode) ?? null);
-    if (entry.inode !== null && linkTo === null) firstNames.set(entry.inode, path);
-    yield { entry, path, linkTo };
-    if (entry.type === "directory") pending.push(...[...tree.list(entry.path)].reverse());
+/**
+ * Everything in a root file system, under the paths it is written to, each directory before its content; the folder
+ * itself too. Contents are verified while they are read.
+ */
+export function* rootfsEntries({ folder, layers }: RootfsSpec): Generator<TarEntry, void> {
+  const tree = openRootfsView(layers);
+  const root = tree.lstat("");
+  if (folder !== "" && root !== null) yield { row: { ...root, path: folder }, open: () => readerOf(Buffer.alloc(0)) };
+  for (const { row, open } of flattenTree(tree)) {
+    const target = row.type === "hardlink" ? childPath(folder, row.target ?? "") : row.target;
+    yield {
+      row: { ...row, path: childPath(folder, row.path), target },
+      open: () => verifiedReader(open(), row.path),
+    };
   }
 }
 
