@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { digestOf } from "../../../src/base/digest.ts";
 import { type DownloadRequest, download } from "../../../src/context/http-download.ts";
 import { type RetryPolicy, withRetries } from "../../../src/context/retry.ts";
-import { fileNameOfUrl } from "../../../src/context/safe-file-name.ts";
 import { useTemporaryDirectory } from "../../support/temporary-directory.ts";
 import { rejectionOf } from "../../support/thrown-by.ts";
 
@@ -245,29 +244,5 @@ describe("withRetries", () => {
     };
     await expect(withRetries(work, atOnce, never)).rejects.toThrow("bug");
     expect(runs).toBe(1);
-  });
-});
-
-describe("fileNameOfUrl", () => {
-  test.each([
-    ["https://h/a/b/foo.txt?x=/y#z", "foo.txt"],
-    ["https://h/a/b/", "b"],
-    ["https://h/%E8%B3%87%E6%96%99.txt", "資料.txt"],
-    ["https://h/a%20b", "a b"],
-    ["https://h", "__unnamed__"],
-    ["https://h/", "__unnamed__"],
-    ["https://h?x=y/z", "__unnamed__"],
-    ["https://h/.", "__unnamed__"],
-    ["https://h/..", "download"],
-    ["https://h/a/..%2f..", "download"],
-    ["https://h/a%2fb", "b"],
-    ["https://h/a%00b", "download"],
-    ["https://h/a%0Ab", "download"],
-    ["https://h/%20", "download"],
-    ["https://h/%zz", "%zz"],
-    ["https://h/..\\x", "..\\x"],
-    [`https://h/${"n".repeat(300)}`, "download"],
-  ])("%s: %s", (url, want) => {
-    expect(fileNameOfUrl(url)).toBe(want);
   });
 });
