@@ -12,9 +12,13 @@ const nanoseconds: Readonly<Record<string, number>> = {
   h: 3600e9,
 };
 
+const maxLength = 200;
+
 /** Nanoseconds of a Go duration such as `1m30s` or `1.5h`, possibly negative. Throws DOCKERFILE_BAD_ARGUMENT. */
 export function parseDuration(text: string): number {
-  const match = /^([-+]?)(?:0|((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+))$/.exec(text.slice(0, 1000));
+  const match = /^([-+]?)(?:0|((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+))$/.exec(
+    text.length > maxLength ? "" : text,
+  );
   let total = 0;
   for (const [, amount, unit] of (match?.[2] ?? "").matchAll(/([\d.]+)(\D+)/g))
     total += Math.trunc(Number(amount) * (nanoseconds[unit ?? ""] ?? Number.NaN));

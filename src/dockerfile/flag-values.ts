@@ -32,7 +32,7 @@ export function readFlags(flags: readonly string[], known: Readonly<Record<strin
         ),
       );
     const earlier = values.get(name);
-    if (earlier !== undefined && kind !== "list") throw bad(written, `duplicate flag specified: ${written}`);
+    if (earlier !== undefined && kind !== "list") throw bad(flag, `duplicate flag specified: ${written}`);
     const value = readValue(written, kind, equals < 0 ? null : flag.slice(equals + 1));
     if (earlier === undefined) values.set(name, [value]);
     else earlier.push(value);

@@ -249,6 +249,7 @@ export class WordLexer {
       case ":?":
         return this.#choose(name, modifier);
       default:
+        if (this.#at >= this.#text.length && !modifier.endsWith("}")) throw bad("syntax error: missing '}'");
         throw bad(`unsupported modifier (${modifier}) in substitution`);
     }
   }
@@ -292,7 +293,7 @@ export class WordLexer {
   #replace(name: string): string {
     const isForAll = this.#text[this.#at] === "/";
     if (isForAll) this.#at += 1;
-    const word = this.#readOperand("/", true, "syntax error: missing '/' of a replacement");
+    const word = this.#readOperand("/", true, `syntax error: missing '/' in \${}`);
     const replacement = this.#readOperand("}", true, "syntax error: missing '}'");
     const value = this.#valueOf(name);
     if (value === undefined && this.#mode.keepUnset) return `\${${name}/${word}/${replacement}}`;
