@@ -1,3 +1,4 @@
+import { chmod, chown, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BuildError } from "../base/errors.ts";
 import { openTree } from "../context/open-tree.ts";
@@ -9,7 +10,8 @@ import type { RunMount } from "../plan/build-graph.ts";
 import type { ProcessIo } from "../sandbox/runtime.ts";
 import { hashPathTask } from "./copy/hash-copy.ts";
 import { packCopyTask } from "./copy/pack-copy.ts";
-import { type CacheSeed, type RunServices, type RunSource, runProcess } from "./run.ts";
+import type { CacheSeed, RunSource } from "./run/resolve-mounts.ts";
+import { type RunServices, runProcess } from "./run.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { addLayer, openSnapshot, openSource, parentOf, type StepContext } from "./step-context.ts";
 import { readsOfRun, runKey } from "./step-key.ts";
@@ -49,14 +51,14 @@ export function runStep(spec: SpecOf<"run">, context: StepContext, services: Run
 
     async run(inputs, signal) {
       const parent = parentOf(inputs, spec.parent);
-      const [lowers, binds, caches, temporary] = await Promise.all([
+      const [lowers, binds, seeds, temporary] = await Promise.all([
         directoriesOf(parent, context, signal),
         Promise.all(mountsOf(spec, "bind").map((mount) => bindSource(mount, inputs, context, signal))),
-        Promise.all(mountsOf(spec, "cache").map((mount) => cacheSeed(mount, inputs, context, signal))),
+        Promise.all(seedsOf(spec).map((seed) => cacheSeed(seed, inputs, context, signal))),
         context.layers.makeTemporary(),
       ]);
       try {
-        await runProcess(spec, { lowers, binds, caches, temporary }, services, io, signal);
+        await runProcess(spec, { lowers, binds, seeds, temporary }, services, io, signal);
       } finally {
         output.end();
       }
@@ -75,6 +77,11 @@ export function runStep(spec: SpecOf<"run">, context: StepContext, services: Run
 
 const mountsOf = <K extends RunMount["kind"]>(spec: SpecOf<"run">, kind: K): readonly MountOf<K>[] =>
   spec.mounts.filter((mount): mount is MountOf<K> => mount.kind === kind);
+
+type Seed = NonNullable<MountOf<"cache">["seed"]>;
+
+const seedsOf = (spec: SpecOf<"run">): readonly Seed[] =>
+  mountsOf(spec, "cache").flatMap(({ seed }) => (seed === null ? [] : [seed]));
 
 /** Overlay directories of a snapshot, topmost first; unpacked if needed, several at a time. */
 async function directoriesOf(
@@ -121,13 +128,11 @@ async function bindSource(
 
 /** What a new cache begins with: a copy of a directory of a stage, an image or a context. */
 async function cacheSeed(
-  mount: MountOf<"cache">,
+  seed: Seed,
   inputs: ReadonlyMap<string, Snapshot>,
   context: StepContext,
   signal: AbortSignal,
-): Promise<CacheSeed | null> {
-  const { seed } = mount;
-  if (seed === null) return null;
+): Promise<CacheSeed> {
   const tree = await openSource(seed.source, inputs, context, signal);
   const { digest } = await context.tasks.run(hashPathTask, { tree, path: seed.path }, signal);
   return { identity: digest, fill: (directory) => fillCache(tree, seed.path, directory, context, signal) };
@@ -146,6 +151,8 @@ async function fillCache(
     { actions: [copyOf(tree, path, "/", false)], parent: null, workDirectory, nowSeconds: 0 },
     signal,
   );
+  // Unpacking makes the directory itself.
+  await rmdir(directory);
   await context.tasks.run(
     unpackLayerTask,
     {
@@ -159,6 +166,10 @@ async function fillCache(
     },
     signal,
   );
+  const files = openTree(tree);
+  const root = files.lstat(resolveInTree(files, path, "all"));
+  await chown(directory, root?.uid ?? 0, root?.gid ?? 0);
+  await chmod(directory, root?.mode ?? 0o755);
 }
 
 const copyOf = (tree: TreeSpec, path: string, destination: string, parents: boolean) =>
