@@ -9,6 +9,7 @@ export function environmentValue(environment: readonly string[], name: string): 
  */
 export function programCandidates(program: string, searchPath: string): readonly string[] {
   if (program.includes("/")) return [program];
+  if (program === "") return [];
   return searchPath
     .split(":")
     .filter((directory) => directory.startsWith("/"))

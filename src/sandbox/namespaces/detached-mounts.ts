@@ -68,24 +68,27 @@ function openSource(source: string, subPath: string): number {
   }
 }
 
-const { readOnly, noSuid, noDev, noExec } = mountAttributes;
-const restricted = noSuid | noDev;
-const writability = (isReadOnly: boolean): number => (isReadOnly ? readOnly : 0);
+const restricted = mountAttributes.noSuid | mountAttributes.noDev;
+const writability = (isReadOnly: boolean): number => (isReadOnly ? mountAttributes.readOnly : 0);
 
 function prepareOverlay(
   request: Extract<SandboxMount, { kind: "overlay" }>,
   name: string,
   staging: Staging,
 ): PreparedMount {
+  const { lowers, subPath, readOnly } = request;
+  const attributes = restricted | writability(readOnly);
+  // overlayfs makes no read-only view of nothing
+  if (readOnly && lowers.length === 0) return prepared(openSource(staging.empty, subPath), request.target, attributes);
   const directory = (part: string): string => {
     const path = join(staging.scratch, `${name}-${part}`);
     mkdirSync(path);
     return path;
   };
   const target = directory("merged");
-  const writable = request.readOnly ? null : { upper: directory("upper"), work: directory("work") };
-  mountOverlay({ target, lowers: request.lowers, writable, empty: staging.empty, flags: mountFlags.noDev });
-  return prepared(openSource(target, request.subPath), request.target, restricted | writability(request.readOnly));
+  const writable = readOnly ? null : { upper: directory("upper"), work: directory("work") };
+  mountOverlay({ target, lowers, writable, empty: staging.empty, flags: mountFlags.noDev });
+  return prepared(openSource(target, subPath), request.target, attributes);
 }
 
 function prepareFile(request: Extract<SandboxMount, { kind: "file" }>, name: string, staging: Staging): PreparedMount {
@@ -95,8 +98,8 @@ function prepareFile(request: Extract<SandboxMount, { kind: "file" }>, name: str
   chownSync(path, request.uid, request.gid);
   fchmodSync(fd, request.mode);
   closeSync(fd);
-  const execution = (request.mode & 0o111) === 0 ? noExec : 0;
-  return prepared(openSync(path, O_PATH), request.target, restricted | readOnly | execution);
+  const execution = (request.mode & 0o111) === 0 ? mountAttributes.noExec : 0;
+  return prepared(openSync(path, O_PATH), request.target, restricted | mountAttributes.readOnly | execution);
 }
 
 function prepareTmpfs(request: Extract<SandboxMount, { kind: "tmpfs" }>): PreparedMount {
@@ -124,7 +127,11 @@ function prepareMount(request: SandboxMount, name: string, staging: Staging): Pr
     case "file":
       return prepareFile(request, name, staging);
     case "socket":
-      return prepared(openSync(request.source, O_PATH | constants.O_NOFOLLOW), request.target, restricted | noExec);
+      return prepared(
+        openSync(request.source, O_PATH | constants.O_NOFOLLOW),
+        request.target,
+        restricted | mountAttributes.noExec,
+      );
     case "tmpfs":
       return prepareTmpfs(request);
   }

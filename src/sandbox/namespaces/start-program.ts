@@ -1,5 +1,5 @@
-import { chownSync, constants, fchownSync, openSync } from "node:fs";
-import { BuildError } from "../../base/errors.ts";
+import { chownSync, closeSync, constants, fchownSync, openSync } from "node:fs";
+import { BuildError, isBuildError } from "../../base/errors.ts";
 import { encodeName } from "../../base/file-name.ts";
 import { parseGroup, parsePasswd } from "../../image/user-database.ts";
 import {
@@ -17,7 +17,7 @@ import {
   resetSignals,
 } from "../../sys/process.ts";
 import { installSeccompFilter } from "../../sys/seccomp.ts";
-import { hasErrno } from "../../sys/system-error.ts";
+import { fromNodeError, hasErrno } from "../../sys/system-error.ts";
 import { environmentValue, programCandidates } from "../program-search.ts";
 import { type Identity, resolveUser } from "../resolve-user.ts";
 import type { SandboxSpec } from "../sandbox-spec.ts";
@@ -46,16 +46,25 @@ const stepCapabilities: readonly Capability[] = [
 
 function identify(user: string): Identity {
   const root = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
-  const users = parsePasswd(readImageFile(root, "etc/passwd") ?? "");
-  return resolveUser(user, users, parseGroup(readImageFile(root, "etc/group") ?? ""));
+  try {
+    const users = parsePasswd(readImageFile(root, "etc/passwd") ?? "");
+    return resolveUser(user, users, parseGroup(readImageFile(root, "etc/group") ?? ""));
+  } finally {
+    closeSync(root);
+  }
 }
 
 /** Goes to the working directory, made with its parents for the user who runs in it. */
 function enterDirectory(cwd: string, identity: Identity): void {
-  const path = makeDirectories(cwd, (made) => chownSync(made, identity.uid, identity.gid));
-  process.chdir(path === "" ? "/" : path);
-  if (!process.cwd().startsWith("/"))
-    throw new BuildError("RUN_FAILED", `working directory ${cwd}: outside of the root`);
+  try {
+    const path = makeDirectories(cwd, (made) => chownSync(made, identity.uid, identity.gid));
+    process.chdir(path === "" ? "/" : path);
+  } catch (error) {
+    const reason = fromNodeError(error);
+    if (isBuildError(reason, "STORE_NO_SPACE")) throw reason;
+    const text = reason instanceof Error ? reason.message : String(reason);
+    throw new BuildError("RUN_FAILED", `working directory ${JSON.stringify(cwd)}: ${text}`, { cause: reason });
+  }
 }
 
 /** Gives the step an empty standard input, and pipes it may open by name for the other two. */

@@ -42,7 +42,7 @@ function setDefault(name: ResourceLimit, soft: number, hard: number): void {
 export function setLimits(ulimits: SandboxSpec["ulimits"]): void {
   for (const [name, [soft, hard]] of Object.entries(stepLimits)) setDefault(name as ResourceLimit, soft, hard);
   for (const { name, soft, hard } of ulimits) {
-    if (!(name in resourceLimits))
+    if (!Object.hasOwn(resourceLimits, name))
       throw new BuildError("USAGE_INVALID", `ulimit ${JSON.stringify(name)}: no such limit`);
     setResourceLimit(name as ResourceLimit, soft, hard);
   }
