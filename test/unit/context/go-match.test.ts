@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isBuildError } from "../../../src/base/errors.ts";
 import { hasWildcard, parseGoPattern } from "../../../src/context/go-match.ts";
+import { cpuTimeOf } from "../../support/cpu-time.ts";
 
 describe("parseGoPattern", () => {
   test.each<[string, string, boolean]>([
@@ -75,10 +76,11 @@ describe("parseGoPattern", () => {
   });
 
   test("takes little time on a hostile pattern", () => {
-    const began = performance.now();
-    expect(parseGoPattern(`${"*a".repeat(5_000)}b`).matches("a".repeat(255))).toBe(false);
-    expect(parseGoPattern("*a*a*a*a*a*a*a*a*a*a*a*b").matches("a".repeat(4_000))).toBe(false);
-    expect(performance.now() - began).toBeLessThan(100);
+    const match = (): void => {
+      expect(parseGoPattern(`${"*a".repeat(5_000)}b`).matches("a".repeat(255))).toBe(false);
+      expect(parseGoPattern("*a*a*a*a*a*a*a*a*a*a*a*b").matches("a".repeat(4_000))).toBe(false);
+    };
+    expect(cpuTimeOf(match)).toBeLessThan(100);
   });
 });
 

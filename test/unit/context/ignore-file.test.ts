@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { isBuildError } from "../../../src/base/errors.ts";
 import { cleanPath } from "../../../src/context/clean-path.ts";
 import { parseIgnoreFile } from "../../../src/context/ignore-file.ts";
+import { cpuTimeOf } from "../../support/cpu-time.ts";
 
 const patternsOf = (text: string | Buffer): readonly string[] =>
   parseIgnoreFile(Buffer.from(text), ".dockerignore").map(({ pattern }) => pattern);
@@ -50,9 +51,9 @@ describe("parseIgnoreFile", () => {
   });
 
   test("a megabyte of white space takes little time", () => {
-    const began = performance.now();
-    expect(patternsOf(`a${" ".repeat(1_000_000)}b`.slice(0, 60_000) + "\t".repeat(900_000))).toEqual(["a"]);
-    expect(performance.now() - began).toBeLessThan(100);
+    const read = (): void =>
+      expect(patternsOf(`a${" ".repeat(1_000_000)}b`.slice(0, 60_000) + "\t".repeat(900_000))).toEqual(["a"]);
+    expect(cpuTimeOf(read)).toBeLessThan(100);
   });
 });
 
