@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { type Digest, digestFromHex, digestOf } from "../../base/digest.ts";
 import type { Entry } from "../../layer/entry.ts";
-import { openRange, readerOf } from "../../layer/file-readers.ts";
+import { readerOf } from "../../layer/file-readers.ts";
 import type { FileReader, FileTree } from "../../layer/file-tree.ts";
+import type { SpoolFile } from "./spool-file.ts";
 
 /** The content of a regular file, wherever it comes from. */
 export interface Content {
@@ -47,31 +48,36 @@ export class InlineContent implements Content {
   }
 }
 
-/** Content that is part of a file of this machine: a member of an unpacked archive. */
+/** Content that is part of a file of this machine which is held open: a member of an archive. */
 export class RangeContent implements Content {
-  readonly #file: string;
+  readonly #file: SpoolFile;
   readonly #offset: number;
   readonly #sizeBytes: number;
 
-  constructor(file: string, offset: number, sizeBytes: number) {
+  constructor(file: SpoolFile, offset: number, sizeBytes: number) {
     this.#file = file;
     this.#offset = offset;
     this.#sizeBytes = sizeBytes;
   }
 
   open(): FileReader {
-    return openRange(this.#file, this.#offset, this.#sizeBytes);
+    let done = 0;
+    return {
+      read: (into) => {
+        const part = into.subarray(0, this.#sizeBytes - done);
+        const got = part.length === 0 ? 0 : this.#file.readAt(part, this.#offset + done);
+        done += got;
+        return got;
+      },
+      close() {},
+    };
   }
 
   digest(): Digest {
     const hash = createHash("sha256");
     const reader = this.open();
-    try {
-      const buffer = Buffer.allocUnsafe(1 << 16);
-      for (let got = reader.read(buffer); got > 0; got = reader.read(buffer)) hash.update(buffer.subarray(0, got));
-    } finally {
-      reader.close();
-    }
+    const buffer = Buffer.allocUnsafe(1 << 16);
+    for (let got = reader.read(buffer); got > 0; got = reader.read(buffer)) hash.update(buffer.subarray(0, got));
     return digestFromHex(hash.digest("hex"));
   }
 }

@@ -1,14 +1,14 @@
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { BuildError, isBuildError } from "../../base/errors.ts";
 import { decompress } from "../../layer/decompress.ts";
 import type { Entry } from "../../layer/entry.ts";
 import type { FileReader, FileTree } from "../../layer/file-tree.ts";
-import { fsCall } from "../../layer/fs-call.ts";
-import { defaultTarLimits, type TarMember } from "../../layer/tar-member.ts";
+import { defaultTarLimits } from "../../layer/tar-member.ts";
 import { TarSplitter } from "../../layer/tar-splitter.ts";
+import { type ArchiveMember, archiveMember } from "./archive-member.ts";
 import { type PackedAction, sourcesOf } from "./packed-action.ts";
 import type { SourceTrees } from "./source-trees.ts";
+import { SpoolFile } from "./spool-file.ts";
 import type { Archive } from "./unpack-members.ts";
 
 const chunkBytes = 1 << 18;
@@ -24,6 +24,11 @@ export class Archives {
   add(tree: FileTree, entry: Entry, archive: Archive): void {
     const known = this.#byTree.get(tree) ?? new Map<string, Archive>();
     this.#byTree.set(tree, known.set(entry.path, archive));
+  }
+
+  /** Removes the uncompressed archives. */
+  remove(): void {
+    for (const archives of this.#byTree.values()) for (const archive of archives.values()) archive.content.remove();
   }
 }
 
@@ -58,30 +63,36 @@ export async function expandArchives(
  * Throws ADD_ARCHIVE_INVALID when it is damaged further on, or too large.
  */
 export async function expandArchive(tree: FileTree, entry: Entry, tarFile: string): Promise<Archive | null> {
-  const members: TarMember[] = [];
+  const members: ArchiveMember[] = [];
+  let hasMember = false;
   const splitter = new TarSplitter(defaultTarLimits, {
-    member: (member) => members.push(member),
+    member(member) {
+      hasMember = true;
+      members.push(archiveMember(member));
+    },
     content() {},
     memberEnd() {},
   });
-  const spool = new SpoolFile(tarFile);
+  const content = new SpoolFile(tarFile);
   const reader = tree.open(entry);
   try {
     await decompress(chunksOf(reader), ["gzip", "bzip2", "xz", "zstd"], (chunk) => {
       if (splitter.isAtEnd) throw new BuildError("LAYER_MALFORMED", "data behind the end of the archive");
       splitter.push(chunk);
-      spool.write(chunk);
+      content.append(chunk);
     });
     splitter.end();
   } catch (error) {
-    if (!isBuildError(error) || !error.code.startsWith("LAYER_")) throw error;
-    if (members.length > 0 && !splitter.isAtEnd) throw invalidArchive(entry, error);
+    const isRefused = isBuildError(error) && error.code.startsWith("LAYER_");
+    if (!isRefused || (hasMember && !splitter.isAtEnd)) {
+      content.remove();
+      throw isRefused ? invalidArchive(entry, error) : error;
+    }
   } finally {
     reader.close();
-    spool.close();
   }
-  if (members.length > 0) return { tarFile, members };
-  spool.remove();
+  if (hasMember) return { content, members };
+  content.remove();
   return null;
 }
 
@@ -99,30 +110,5 @@ function* chunksOf(reader: FileReader): Generator<Buffer, void> {
     const got = reader.read(chunk);
     if (got === 0) return;
     yield chunk.subarray(0, got);
-  }
-}
-
-/** A file that is made when the first bytes are written. */
-class SpoolFile {
-  readonly #path: string;
-  #fd: number | null = null;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  write(bytes: Buffer): void {
-    fsCall(() => {
-      this.#fd ??= openSync(this.#path, "wx");
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
-    });
-  }
-
-  close(): void {
-    if (this.#fd !== null) closeSync(this.#fd);
-  }
-
-  remove(): void {
-    rmSync(this.#path, { force: true });
   }
 }

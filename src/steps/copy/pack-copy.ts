@@ -36,8 +36,12 @@ export const packCopyTask = defineTask<PackCopyInput, PackCopyOutput>("copy.pack
 export async function packCopy(input: PackCopyInput): Promise<PackCopyOutput> {
   const trees = new SourceTrees();
   const archives = await expandArchives(input.actions, trees, input.workDirectory);
-  const parent = input.parent === null ? null : openRootfsView(input.parent.layers);
-  const pending = applyActions(input.actions, parent, trees, archives, input.nowSeconds);
-  const { layer, counts } = packChanges(pending, input.workDirectory);
-  return { layer, counts, newStatCacheRows: trees.newStatCacheRows() };
+  try {
+    const parent = input.parent === null ? null : openRootfsView(input.parent.layers);
+    const pending = applyActions(input.actions, parent, trees, archives, input.nowSeconds);
+    const { layer, counts } = packChanges(pending, input.workDirectory);
+    return { layer, counts, newStatCacheRows: trees.newStatCacheRows() };
+  } finally {
+    archives.remove();
+  }
 }

@@ -99,6 +99,24 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    name: "a path means what it leads to at its turn, though it led elsewhere before",
+    members: [
+      file("d/a", "", at(2)),
+      symlink("d", "e", at(2)),
+      file("d/b", "", at(2)),
+      symlink("d", "g", at(2)),
+      file("d/c", "", at(2)),
+    ],
+    lines: [
+      "directory 755 0:0 now dst",
+      "symlink 777 0:0 2 dst/d -> g",
+      "directory 755 0:0 now dst/e",
+      "file 644 0:0 2 dst/e/b",
+      "directory 755 0:0 now dst/g",
+      "file 644 0:0 2 dst/g/c",
+    ],
+  },
+  {
     name: "links of the image are followed too",
     parent: [dir("run"), dir("var"), symlink("var/run", "/run")],
     members: [file("var/run/f", "", at(2))],
@@ -191,6 +209,13 @@ describe("ADD unpacks", () => {
     const packed = await packItems(temporary.path, source, [], [{ paths: ["*"], unpack: "auto" }]);
     expect(packed.lines).toEqual(["directory 755 0:0 now dst", "file 644 0:0 4 dst/c", "file 644 0:0 3 dst/f"]);
     expect(packed.contentOf("dst/f")).toBe("bb");
+  });
+
+  test("two thousand directories inside each other", async () => {
+    const members = Array.from({ length: 2000 }, (_, index) => dir(`a${"/a".repeat(index)}`, at(index)));
+    const packed = await add(tarOf(members));
+    expect(packed.rows).toHaveLength(2001);
+    expect(packed.lines.at(-1)).toBe(`directory 755 0:0 1999 dst${"/a".repeat(2000)}`);
   });
 
   test("an archive without an end mark, and not what stands behind one", async () => {
