@@ -1,5 +1,5 @@
+import { once } from "node:events";
 import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { createGunzip, type Gunzip } from "node:zlib";
 import { BuildError, isBuildError } from "../base/errors.ts";
 import { decompressBzip2 } from "./bzip2.ts";
@@ -70,13 +70,14 @@ async function throughZlib(engine: Gunzip, chunks: Iterable<Buffer>, write: (byt
       yield chunk;
     }
   }
-  await pipeline(
-    Readable.from(counted(), { objectMode: true, highWaterMark: 1 }),
-    engine,
-    async (bytes: AsyncIterable<Buffer>) => {
-      for await (const chunk of bytes) write(chunk);
-    },
-  );
+  const source = Readable.from(counted(), { highWaterMark: 1 });
+  source.once("error", (error) => engine.destroy(error));
+  try {
+    for await (const bytes of source.pipe(engine)) write(bytes as Buffer);
+  } finally {
+    source.destroy();
+    if (!source.closed) await once(source, "close");
+  }
   // zlib stops silently at what does not begin another member.
   if (engine.bytesWritten !== given) throw new Error(`${given - engine.bytesWritten} bytes of garbage behind its end`);
 }

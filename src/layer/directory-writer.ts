@@ -19,7 +19,7 @@ import { encodeName } from "../base/file-name.ts";
 import { makeNode, setModifiedTimeOf, setTimes } from "../sys/files.ts";
 import { hasErrno } from "../sys/system-error.ts";
 import { setXattr } from "../sys/xattr.ts";
-import type { LayerRow } from "./entry.ts";
+import type { LayerRow, Metadata } from "./entry.ts";
 import { fsCall } from "./fs-call.ts";
 import type { AssemblyObserver, Inode } from "./layer-assembly.ts";
 
@@ -100,9 +100,9 @@ export class DirectoryWriter implements AssemblyObserver {
 
   /**
    * Does what had to wait until everything was in its place: deletions, then the metadata of directories, deepest
-   * first. `rows` are all rows of the layer.
+   * first. `rows` are all rows of the layer; `implied` are the directories without one, which are 0755 and root's.
    */
-  finish(rows: Iterable<LayerRow>): void {
+  finish(rows: Iterable<LayerRow>, implied: Iterable<string>): void {
     const directories: LayerRow[] = [];
     for (const row of rows) {
       const host = row.path === "" ? this.#root : this.#host(row.path);
@@ -110,15 +110,9 @@ export class DirectoryWriter implements AssemblyObserver {
       else if (row.type === "opaque") setXattr(host, this.#opaqueXattr, Buffer.from("y"));
       else if (row.type === "directory") directories.push(row);
     }
-    for (const row of directories.reverse()) {
-      const host = this.#host(row.path);
-      fsCall(() => {
-        lchownSync(host, row.uid, row.gid);
-        chmodSync(host, row.mode);
-      });
-      setXattrs(host, row);
-      setTimes(host, row.mtimeSeconds, row.mtimeNanos);
-    }
+    // Neither times nor modes of one directory depend on those of another: nothing is made in any of them any more.
+    for (const path of implied) finishDirectory(this.#host(path), impliedMetadata);
+    for (const row of directories.reverse()) finishDirectory(this.#host(row.path), row);
   }
 
   /** Closes what is open; what was written is left to whoever owns the directory. */
@@ -130,6 +124,17 @@ export class DirectoryWriter implements AssemblyObserver {
   #host(path: string): Buffer {
     return Buffer.concat([this.#root, encodeName(path)]);
   }
+}
+
+const impliedMetadata: Metadata = { mode: 0o755, uid: 0, gid: 0, mtimeSeconds: 0, mtimeNanos: 0, xattrs: null };
+
+function finishDirectory(host: Buffer, metadata: Metadata): void {
+  fsCall(() => {
+    lchownSync(host, metadata.uid, metadata.gid);
+    chmodSync(host, metadata.mode);
+  });
+  setXattrs(host, metadata);
+  setTimes(host, metadata.mtimeSeconds, metadata.mtimeNanos);
 }
 
 /** False when this process may not make devices: inside a user namespace they are left out, as other builders do. */

@@ -11,7 +11,7 @@ import { opaqueName, whiteoutPrefix } from "./whiteout-name.ts";
 /** As many links as Go's filepath.EvalSymlinks follows. */
 const maxLinks = 255;
 /** Steps from directory to directory on the way to all entries; only a hostile layer takes more than a few for each. */
-const maxSteps = 100_000_000;
+const maxSteps = 20_000_000;
 /** containerd stores times outside of these as 1970, since not every file system can. */
 const maxSeconds = 9_223_372_036;
 /** Names aufs kept its own things under; no builder has written them for a decade, and all readers skip them. */
@@ -93,6 +93,17 @@ export class LayerAssembly {
     const firstNames = new Map<Inode, string>();
     if (this.#root.isOpaque) yield markRow("", "opaque");
     yield* this.#rowsIn("", this.#root, firstNames);
+  }
+
+  /** Directories that only exist because something lies in them, each before what lies in it. */
+  *impliedDirectories(): Generator<string> {
+    const left: (readonly [string, Node])[] = [["", this.#root]];
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+      const [path, node] = next;
+      if (path !== "" && node.inode === null) yield path;
+      for (const [name, child] of node.children ?? [])
+        if (child.children !== null) left.push([childPath(path, name), child]);
+    }
   }
 
   *#rowsIn(path: string, directory: Node, firstNames: Map<Inode, string>): Generator<LayerRow> {

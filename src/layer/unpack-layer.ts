@@ -168,7 +168,7 @@ class Unpacking implements TarSink {
     const { diffId, indexFile } = this.#input;
     const got = asDiffId(digestFromHex(this.#tarHash.digest("hex")));
     if (got !== diffId) throw new BuildError("BLOB_DIGEST_MISMATCH", `layer ${diffId}: its tar has the diffID ${got}`);
-    this.#directory?.finish(this.#assembly.rows());
+    this.#directory?.finish(this.#assembly.rows(), this.#assembly.impliedDirectories());
     if (indexFile !== null) this.#writeIndex(indexFile);
     if (this.#tarFd !== null) {
       const fd = this.#tarFd;
