@@ -11,7 +11,7 @@ export function findInitProgram(): string {
     if (parent === directory) throw new BuildError("INTERNAL", "no package.json above the code of the sandbox");
     directory = parent;
   }
-  const program = join(directory, "dist", "sandbox-init.js");
+  const program = join(directory, "dist", "sandbox-init.cjs");
   if (!existsSync(program)) {
     throw new BuildError("RUNTIME_UNAVAILABLE", `${program} does not exist`, {
       hint: "reinstall tsbuild, or run npm run build in its source directory",

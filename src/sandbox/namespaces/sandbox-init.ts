@@ -1,12 +1,13 @@
 import { readFileSync, writeSync } from "node:fs";
 import { BuildError, isBuildError, toWire } from "../../base/errors.ts";
 import { requireNative } from "../../sys/native.ts";
-import { exitImmediately } from "../../sys/process.ts";
+import { exitImmediately, resetSignals } from "../../sys/process.ts";
 import { fromNodeError } from "../../sys/system-error.ts";
 import { connectionDescriptor, type InitMessage, type InitRequest } from "./init-messages.ts";
 import { prepareSandbox } from "./prepare-sandbox.ts";
 import { encodeFilter, seccompFilter } from "./seccomp-filter.ts";
 import { startProgram } from "./start-program.ts";
+import { setDefaultLimits } from "./step-limits.ts";
 
 // The first process of a sandbox, from start to the moment it becomes the step. It is started before there is a step,
 // does what takes long, and waits. Everything is synchronous: between reading the request and executing the program
@@ -27,6 +28,8 @@ function explain(thrown: unknown): unknown {
 }
 
 requireNative();
+resetSignals();
+setDefaultLimits();
 const filter = encodeFilter(seccompFilter(process.arch));
 const text = readFileSync(connectionDescriptor, "utf8");
 // nothing to do: the build ended before it came to this sandbox

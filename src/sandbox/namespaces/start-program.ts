@@ -9,13 +9,7 @@ import {
   setCapabilities,
   setIdentity,
 } from "../../sys/credentials.ts";
-import {
-  closeDescriptorsFrom,
-  duplicateDescriptor,
-  executeProgram,
-  inheritDescriptor,
-  resetSignals,
-} from "../../sys/process.ts";
+import { closeDescriptorsFrom, duplicateDescriptor, executeProgram, inheritDescriptor } from "../../sys/process.ts";
 import { installSeccompFilter } from "../../sys/seccomp.ts";
 import { fromNodeError, hasErrno } from "../../sys/system-error.ts";
 import { environmentValue, programCandidates } from "../program-search.ts";
@@ -117,7 +111,6 @@ export function startProgram(spec: SandboxSpec, filter: Buffer): never {
   prepareStreams(identity);
   closeDescriptorsFrom(connectionDescriptor, "atExecute");
   setLimits(spec.ulimits);
-  resetSignals();
   process.umask(0o022);
   if (!isPrivileged) limitBoundingSet(stepCapabilities);
   clearAmbientCapabilities();

@@ -38,9 +38,13 @@ function setDefault(name: ResourceLimit, soft: number, hard: number): void {
   }
 }
 
-/** Gives this process the limits of a step, and then those that the build asks for. Throws USAGE_INVALID for unknown ones. */
-export function setLimits(ulimits: SandboxSpec["ulimits"]): void {
+/** Gives this process the limits of a step. */
+export function setDefaultLimits(): void {
   for (const [name, [soft, hard]] of Object.entries(stepLimits)) setDefault(name as ResourceLimit, soft, hard);
+}
+
+/** Gives this process the limits that the build asks for. Throws USAGE_INVALID for unknown ones. */
+export function setLimits(ulimits: SandboxSpec["ulimits"]): void {
   for (const { name, soft, hard } of ulimits) {
     if (!Object.hasOwn(resourceLimits, name))
       throw new BuildError("USAGE_INVALID", `ulimit ${JSON.stringify(name)}: no such limit`);
