@@ -66,23 +66,24 @@ async function* bytesFrom(
   }
 }
 
+/** Refuses the answer to a request for a whole blob that announces another size. Throws BLOB_DIGEST_MISMATCH. */
+export function checkAnnouncedSize({ response, url }: RegistryAnswer, blob: Descriptor): void {
+  const announced = response.header("content-length");
+  if (announced === null || Number(announced) === blob.size) return;
+  response.discard();
+  throw new BuildError(
+    "BLOB_DIGEST_MISMATCH",
+    `blob ${blob.digest}: registry ${url.host} announces ${announced} bytes, want ${blob.size}`,
+  );
+}
+
 /** Where in the blob an answer begins: at 0 when the server ignores ranges. */
 function startOf({ response, url }: RegistryAnswer, blob: Descriptor, offset: number): number {
   const problem = (text: string): BuildError => {
     response.discard();
     return new BuildError("SOURCE_INVALID", `blob ${blob.digest}: registry ${url.host} ${text}`);
   };
-  if (response.status !== 206) {
-    const announced = response.header("content-length");
-    if (announced !== null && Number(announced) > blob.size) {
-      response.discard();
-      throw new BuildError(
-        "BLOB_TOO_LARGE",
-        `blob ${blob.digest}: registry ${url.host} announces ${announced} bytes, want ${blob.size}`,
-      );
-    }
-    return 0;
-  }
+  if (response.status !== 206) return 0;
   const start = /^bytes (\d{1,16})-/.exec(response.header("content-range") ?? "")?.[1];
   if (start === undefined || Number(start) !== offset)
     throw problem(`sent another range than the one from byte ${offset}`);

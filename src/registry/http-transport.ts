@@ -1,5 +1,6 @@
 import http from "node:http";
 import https from "node:https";
+import { isIP } from "node:net";
 import tls from "node:tls";
 import { idleTimeoutMs, largestHeaderBytes } from "./limits.ts";
 import { authorizationOf, openTunnel, proxyFor } from "./proxy.ts";
@@ -82,8 +83,10 @@ export class NodeHttpTransport implements HttpTransport {
       });
     }
     const socket = await openTunnel(proxy, url, this.#idleTimeoutMs, signal);
-    const createConnection = (): tls.TLSSocket => tls.connect({ ...tlsOptions, socket, servername: url.hostname });
-    return https.request(url, { ...options, agent: false, createConnection });
+    const host = url.hostname.replace(/^\[|\]$/g, "");
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    const createConnection = (): tls.TLSSocket => tls.connect({ ...tlsOptions, ...name, host, socket });
+    return https.request(url, { ...options, createConnection });
   }
 }
 

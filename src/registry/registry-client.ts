@@ -6,7 +6,7 @@ import { type ImageRoot, mediaTypeOf, parseImageRoot } from "../image/image-root
 import { isIndexType, isManifestType, mediaTypes } from "../image/media-types.ts";
 import { formatReference, type Reference } from "../image/reference.ts";
 import { Authorizer } from "./authorizer.ts";
-import { streamBlob } from "./blob-stream.ts";
+import { checkAnnouncedSize, streamBlob } from "./blob-stream.ts";
 import type { CredentialSource } from "./credentials.ts";
 import { type Endpoint, endpointsOf } from "./endpoint.ts";
 import type { HttpTransport } from "./http-transport.ts";
@@ -122,7 +122,9 @@ export class RegistryClient {
           const path = `blobs/${blob.digest}`;
           return this.#exchange.send(endpoint, { method: "GET", path, headers, subject }, signal);
         };
-        return streamBlob(blob, await openAt(0), openAt, this.#retry, signal);
+        const first = await openAt(0);
+        checkAnnouncedSize(first, blob);
+        return streamBlob(blob, first, openAt, this.#retry, signal);
       },
       signal,
     );

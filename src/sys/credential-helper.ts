@@ -38,24 +38,31 @@ interface Finished {
 
 function runGet(program: string, server: string, environment: NodeJS.ProcessEnv): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ["get"], {
-      env: environment,
-      stdio: ["pipe", "pipe", "pipe"],
-      timeout: timeoutMs,
-      killSignal: "SIGKILL",
-    });
-    const outputs = { stdout: "", stderr: "" };
+    const child = spawn(program, ["get"], { env: environment, stdio: ["pipe", "pipe", "pipe"] });
+    const output = { stdout: "", stderr: "" };
+    /** Also closes the pipes: a process the helper started may hold them open after its end. */
+    const giveUp = (problem: string): void => {
+      child.kill("SIGKILL");
+      child.stdout.destroy();
+      child.stderr.destroy();
+      reject(failed(program, problem));
+    };
+    const timer = setTimeout(giveUp, timeoutMs, `no answer after ${timeoutMs / 1000} seconds`);
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream].setEncoding("utf8").on("data", (text: string) => {
-        outputs[stream] += text;
-        if (outputs[stream].length > largestOutputBytes) child.kill("SIGKILL");
+        output[stream] += text;
+        if (output[stream].length > largestOutputBytes) giveUp(`its answer is larger than ${largestOutputBytes} bytes`);
       });
     }
     child.on("error", (cause) => {
+      clearTimeout(timer);
       const missing = "code" in cause && cause.code === "ENOENT";
       reject(failed(program, missing ? "not found in PATH" : "cannot be started", cause));
     });
-    child.on("close", (status) => resolve({ status, ...outputs }));
+    child.on("close", (status) => {
+      clearTimeout(timer);
+      resolve({ status, ...output });
+    });
     // A helper may end without reading its input.
     child.stdin.on("error", () => {});
     child.stdin.end(`${server}\n`);

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { asDiffId, digestOf } from "../../../src/base/digest.ts";
 import type { Descriptor } from "../../../src/image/descriptor.ts";
@@ -209,7 +210,7 @@ describe("layers are opened by origin", () => {
   });
 
   test("in an OCI layout", async () => {
-    const directory = new URL("../../../fixtures/base", import.meta.url).pathname;
+    const directory = fileURLToPath(new URL("../../../fixtures/base", import.meta.url));
     const image = await resolveImage(layoutSource(directory, null, null), parsePlatform("linux/amd64"), signal);
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("the fixture has no layer");

@@ -175,7 +175,7 @@ describe("wrong bytes", () => {
       "a byte too many, announced",
       Buffer.concat([content, content.subarray(0, 1)]),
       { "content-length": String(content.length + 1) },
-      "BLOB_TOO_LARGE",
+      "BLOB_DIGEST_MISMATCH",
     ],
     ["nothing", Buffer.alloc(0), {}, "BLOB_DIGEST_MISMATCH"],
     ["less than announced", content.subarray(5), { "content-length": String(content.length) }, "SOURCE_UNAVAILABLE"],
