@@ -23,7 +23,7 @@ export interface ImageSource {
 
 /**
  * An image in a registry. Manifests and configs are kept in `blobs`: as long as a tag does not move, resolving it again
- * is one HEAD request.
+ * is one HEAD request; a digest that was resolved before needs none.
  */
 export function registrySource(client: RegistryClient, blobs: BlobStore, reference: Reference): ImageSource {
   const name = formatReference(reference);
@@ -44,6 +44,8 @@ export function registrySource(client: RegistryClient, blobs: BlobStore, referen
     name,
     origin: `${reference.registry}/${reference.repository}`,
     async resolve(signal) {
+      const pinned = reference.digest === null ? null : await storedManifest(blobs, reference.digest, name);
+      if (pinned !== null) return pinned;
       const head = await client.headManifest(reference, signal);
       if (head === null) return fetchAndKeep(reference, signal);
       const bytes = await stored(head);
@@ -59,6 +61,18 @@ export function registrySource(client: RegistryClient, blobs: BlobStore, referen
       return bytes;
     },
   };
+}
+
+/** A manifest that is in `blobs` and says itself what it is; null otherwise. */
+async function storedManifest(blobs: BlobStore, digest: Digest, name: string): Promise<FetchedManifest | null> {
+  try {
+    const bytes = await blobs.readBytes(digest, largestManifestBytes);
+    const root = parseImageRoot(bytes, null, `manifest of ${name}`);
+    return { descriptor: { mediaType: mediaTypeOf(root), digest, size: bytes.length }, bytes, root };
+  } catch (error) {
+    if (isBuildError(error)) return null;
+    throw error;
+  }
 }
 
 /** How origins of OCI layouts begin; the rest is the path of the layout. */

@@ -49,6 +49,15 @@ describe("an image", () => {
     expect(registry.current.log.slice(before)).toEqual(["HEAD /v2/ns/app/manifests/v1"]);
   });
 
+  test("named by digest costs no request when it is resolved again", async () => {
+    const { manifest } = registry.current.addImage(null);
+    const blobs = memoryBlobs();
+    const first = await pull(`@${manifest.digest}`, "linux/amd64", blobs);
+    const before = registry.current.log.length;
+    expect(await pull(`@${manifest.digest}`, "linux/amd64", blobs)).toEqual(first);
+    expect(registry.current.log).toHaveLength(before);
+  });
+
   test("that moved is fetched anew", async () => {
     const blobs = memoryBlobs();
     registry.current.addImage("v1");
@@ -109,7 +118,7 @@ describe("an image", () => {
   test("is refused with a config of another size than announced", async () => {
     const { config } = registry.current.addImage(null);
     registry.current.addImage("latest", { manifest: { config: { ...config, size: config.size - 1 } } });
-    expect((await rejectionOf(pull())).code).toBe("BLOB_TOO_LARGE");
+    expect((await rejectionOf(pull())).code).toBe("BLOB_DIGEST_MISMATCH");
   });
 });
 
