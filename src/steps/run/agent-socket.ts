@@ -3,6 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { chmod, chown } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
+import { fromNodeError } from "../../sys/system-error.ts";
 
 /** A socket that stands for another one until it is closed. */
 export interface AgentSocket {
@@ -34,22 +35,23 @@ export async function forwardAgent(
     client.on("close", () => upstream.destroy());
     upstream.on("close", () => client.destroy());
   });
-  // a socket's address has room for 107 bytes, which the path of a store may exceed
+  // a socket's address has room for 107 bytes, which the path of a store may exceed; closing the server removes the
+  // socket by this address, so the descriptor must stay open until then
   const directoryFd = openSync(directory, "r");
+  const close = (): void => {
+    server.close();
+    closeSync(directoryFd);
+    for (const socket of open) socket.destroy();
+  };
   try {
     server.listen(`/proc/self/fd/${directoryFd}/${name}`);
     await once(server, "listening");
-  } finally {
-    closeSync(directoryFd);
+    const path = join(directory, name);
+    await chown(path, uid, gid);
+    await chmod(path, mode);
+    return { path, close };
+  } catch (error) {
+    close();
+    throw fromNodeError(error);
   }
-  const path = join(directory, name);
-  await chown(path, uid, gid);
-  await chmod(path, mode);
-  return {
-    path,
-    close() {
-      server.close();
-      for (const socket of open) socket.destroy();
-    },
-  };
 }
