@@ -3,7 +3,7 @@ import { BuildError } from "../base/errors.ts";
 
 /** `registry/repository:tag@digest`, parsed and normalised (docker.io, library/ and :latest filled in). */
 export interface Reference {
-  /** Host with an optional port: `docker.io`, `127.0.0.1:5000`. */
+  /** Host with an optional port: `docker.io`, `127.0.0.1:40123`. */
   readonly registry: string;
   /** `library/busybox`. */
   readonly repository: string;

@@ -1,6 +1,7 @@
 import { BuildError } from "../base/errors.ts";
 import type { Descriptor } from "../image/descriptor.ts";
 import { networkFailure } from "./failures.ts";
+import { progressBytes } from "./limits.ts";
 import type { RegistryAnswer } from "./registry-exchange.ts";
 import { pauseBeforeRetry, type RetryPolicy, TransientFailure, withRetries } from "./retry.ts";
 
@@ -21,6 +22,7 @@ export async function* streamBlob(
 ): AsyncGenerator<Uint8Array> {
   let answer = first;
   let offset = 0;
+  let brokeAt = 0;
   for (let next = 1; ; next += 1) {
     try {
       for await (const chunk of bytesFrom(answer, blob, offset, signal)) {
@@ -31,8 +33,10 @@ export async function* streamBlob(
       throw new TransientFailure(tooShort(blob, offset));
     } catch (failure) {
       if (!(failure instanceof TransientFailure)) throw failure;
-      await pauseBeforeRetry(failure, next, policy, signal);
+      if (offset - brokeAt >= progressBytes) next = 1;
       const from = offset;
+      brokeAt = from;
+      await pauseBeforeRetry(failure, next, policy, signal);
       answer = await withRetries(policy, signal, () => openAt(from));
     }
   }

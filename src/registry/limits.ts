@@ -12,3 +12,5 @@ export const deepestIndex = 4;
 export const idleTimeoutMs = 60_000;
 /** A Retry-After above this is an answer, not a pause. */
 export const longestPauseMs = 60_000;
+/** A transfer that came this far since it last broke gets all its attempts again. */
+export const progressBytes = 1024 * 1024;

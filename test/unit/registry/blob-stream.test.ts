@@ -50,6 +50,16 @@ test("a transfer that breaks each time is given up", async () => {
   expect(registry.current.requests).toHaveLength(4);
 });
 
+test("a transfer that gets on may break often", async () => {
+  const large = randomBytes(8 * 1024 * 1024);
+  registry.current.fail(/blobs/, faults.resetAfter(large, 2 * 1024 * 1024));
+  const repository = parseReference(`${registry.current.host}/app`);
+  const client = testClient({ retry: instantRetries(2) });
+  const received = await collect(await client.openBlob(repository, registry.current.addBlob(large), signal));
+  expect(digestOf(received)).toBe(digestOf(large));
+  expect(registry.current.requests.length).toBeGreaterThan(2);
+});
+
 test.each([
   ["another range", { "content-range": "bytes 5-299999/300000" }, "sent another range"],
   ["no range", {}, "sent another range"],

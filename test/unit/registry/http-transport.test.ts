@@ -47,7 +47,7 @@ test.each([
   ["https://reg.example:8443/x", { HTTPS_PROXY: "http://p", NO_PROXY: "reg.example:8443" }, null],
   ["https://reg.example/x", { HTTPS_PROXY: "http://p", NO_PROXY: "reg.example:8443" }, "http://p/"],
   ["https://reg.example/x", { HTTPS_PROXY: "http://p", NO_PROXY: "g.example,," }, "http://p/"],
-  ["https://127.0.0.1:5000/x", { HTTPS_PROXY: "http://p" }, null],
+  ["https://127.0.0.1:5001/x", { HTTPS_PROXY: "http://p" }, null],
   ["http://localhost:5000/x", { HTTP_PROXY: "http://p" }, null],
 ])("%s with %j goes by the proxy %s", (url, environment, proxy) => {
   expect(proxyFor(new URL(url), environment)?.href ?? null).toBe(proxy);
