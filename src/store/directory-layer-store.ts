@@ -28,6 +28,8 @@ export class DirectoryLayerStore implements LayerStore {
   readonly #records: LayerRecords;
   readonly #files: LayerFiles;
   readonly #flights = new SingleFlight();
+  /** Layers found to be there. While a store is open nobody removes any, so they are until one is set aside. */
+  readonly #known = new Set<DiffId>();
 
   constructor(paths: StorePaths, blobs: BlobStore, conversions: LayerConversions, fetcher: RemoteFetcher) {
     this.#paths = paths;
@@ -59,8 +61,13 @@ export class DirectoryLayerStore implements LayerStore {
   }
 
   async has(diffId: DiffId): Promise<boolean> {
-    if ((await this.#files.locate(diffId)) !== null) return true;
-    return (await this.#records.remotes(diffId)).length > 0 || (await this.#storedBlobs(diffId)).length > 0;
+    if (this.#known.has(diffId)) return true;
+    const isThere =
+      (await this.#files.locate(diffId)) !== null ||
+      (await this.#records.remotes(diffId)).length > 0 ||
+      (await this.#storedBlobs(diffId)).length > 0;
+    if (isThere) this.#known.add(diffId);
+    return isThere;
   }
 
   async readable(diffId: DiffId, signal: AbortSignal): Promise<LayerLocation> {
@@ -121,7 +128,7 @@ export class DirectoryLayerStore implements LayerStore {
       return await this.#unpack(tarFile, null, diffId, "dir", signal);
     } catch (error) {
       if (!isCorruption(error)) throw error;
-      await this.#files.quarantine(diffId);
+      await this.#quarantine(diffId);
       if (await this.has(diffId)) return null;
       throw error;
     }
@@ -146,7 +153,7 @@ export class DirectoryLayerStore implements LayerStore {
 
   /** Makes a broken index again from the tar; null when there is no sound one. */
   async #restoreIndex(layer: LayerLocation, signal: AbortSignal): Promise<LayerLocation | null> {
-    const aside = await this.#files.quarantine(layer.diffId);
+    const aside = await this.#quarantine(layer.diffId);
     if (layer.tarFile === null) return null;
     try {
       return await this.#unpack(join(aside, "tar"), null, layer.diffId, "tar", signal);
@@ -167,7 +174,7 @@ export class DirectoryLayerStore implements LayerStore {
     } catch (error) {
       if (!isCorruption(error) && !isBuildError(error, "CONTEXT_FILE_CHANGED")) throw error;
     }
-    await this.#files.quarantine(layer.diffId);
+    await this.#quarantine(layer.diffId);
     return null;
   }
 
@@ -246,13 +253,19 @@ export class DirectoryLayerStore implements LayerStore {
     // To the store, a file of a directory form that is not as the index says is damage, not a change.
     const isChanged = isBuildError(error, "CONTEXT_FILE_CHANGED");
     if (!isCorruption(error) && !isChanged) return error;
-    await this.#files.quarantine(layer.diffId);
+    await this.#quarantine(layer.diffId);
     if (!isChanged) return error;
     return new BuildError("LAYER_MALFORMED", `layer ${layer.diffId}: its directory was changed`, {
       hint: "build again: the layer was set aside and is made anew",
       cause: error,
       details: { diffId: layer.diffId },
     });
+  }
+
+  /** Sets the forms that lie in files aside; returns where they are now. */
+  async #quarantine(diffId: DiffId): Promise<string> {
+    this.#known.delete(diffId);
+    return this.#files.quarantine(diffId);
   }
 
   async #remove(temporary: string): Promise<void> {

@@ -14,7 +14,8 @@ const pollMs = 50;
 
 /**
  * Removes what nothing leads to, and what `options` name. Waits until no other process has the store open; `onWait` is
- * told once when it has to. The caller must not use the store for anything else meanwhile. Returns what was removed.
+ * told once when it has to. The caller must not use the store for anything else meanwhile, nor a LayerStore opened before
+ * afterwards. Returns what was removed.
  * Throws BUILD_CANCELLED, and STORE_RECORD_INVALID when an image's record is broken: what it needs is not known then.
  */
 export async function prune(
