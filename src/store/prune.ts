@@ -24,9 +24,12 @@ export async function prune(
   signal: AbortSignal,
   onWait: () => void,
 ): Promise<PrunePlan> {
-  for (let isFirst = true; !(await store.lock.change("exclusive")); isFirst = false) {
+  for (let isFirst = true; !store.lock.tryExclusive(); isFirst = false) {
     if (isFirst) onWait();
-    if (signal.aborted) throw new BuildError("BUILD_CANCELLED", "prune was cancelled");
+    if (signal.aborted) {
+      await store.lock.share();
+      throw new BuildError("BUILD_CANCELLED", "prune was cancelled");
+    }
     await sleep(pollMs);
   }
   return removeLocked(store, options);
@@ -34,7 +37,9 @@ export async function prune(
 
 /** As `prune`, but null when another process has the store open. */
 export async function tryPrune(store: Store, options: PruneOptions): Promise<PrunePlan | null> {
-  return (await store.lock.change("exclusive")) ? removeLocked(store, options) : null;
+  if (store.lock.tryExclusive()) return removeLocked(store, options);
+  await store.lock.share();
+  return null;
 }
 
 async function removeLocked(store: Store, options: PruneOptions): Promise<PrunePlan> {
@@ -45,7 +50,7 @@ async function removeLocked(store: Store, options: PruneOptions): Promise<PruneP
     await withStorageErrors(trash, () => mkdir(trash, { mode: 0o700 }));
     await moveAway(store, plan, trash);
   } finally {
-    await store.lock.change("shared");
+    await store.lock.share();
   }
   // Names are gone; others may go on while the files follow.
   await withStorageErrors(trash, () => removeTree(trash, store.paths.temporary));

@@ -1,13 +1,15 @@
 import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BuildError } from "../base/errors.ts";
-import { type LockMode, tryLock } from "../sys/lock.ts";
+import { tryLock, unlock } from "../sys/lock.ts";
 import { withStorageErrors } from "./storage-error.ts";
 
 /** A lock on a whole store; the kernel drops it with the process. */
 export interface StoreLock {
-  /** Changes the mode; false when others are in the way, and then the lock is shared. */
-  change(mode: LockMode): Promise<boolean>;
+  /** Makes the lock exclusive; false when others have the store open, and then no lock is held, so that two may wait for each other. */
+  tryExclusive(): boolean;
+  /** Makes the lock shared again. Throws STORE_LOCKED as `lockShared` does. */
+  share(): Promise<void>;
   release(): void;
 }
 
@@ -26,12 +28,12 @@ export async function lockShared(path: string): Promise<StoreLock> {
     throw error;
   }
   return {
-    async change(mode) {
-      if (tryLock(fd, mode)) return true;
-      // A change that fails may lose the lock that was held (flock(2)).
-      await waitForLock(fd, path);
+    tryExclusive() {
+      if (tryLock(fd, "exclusive")) return true;
+      unlock(fd);
       return false;
     },
+    share: () => waitForLock(fd, path),
     release: () => closeSync(fd),
   };
 }

@@ -168,6 +168,19 @@ describe("prune", () => {
     expect(await isThere(orphan)).toBe(false);
   });
 
+  test("of two processes at once ends in both", async () => {
+    const stores = await Promise.all([1, 2].map(() => openStore(join(images.path, "shared"))));
+    const orphan = await stores[0]?.blobs.putBytes(Buffer.from("orphan"));
+    const plans = await Promise.all(
+      stores.map(async (store) => {
+        const plan = await prune(store, all, never, () => {});
+        await store.close();
+        return plan;
+      }),
+    );
+    expect(plans.flatMap(({ blobs }) => blobs)).toEqual([orphan]);
+  });
+
   test("makes those wait who open the store, but not for long", async () => {
     await makeLayer("orphan");
     const pruning = run(all);
