@@ -24,4 +24,6 @@ export interface FileTree {
   open(entry: Entry): FileReader;
   /** sha256 of a regular file's content; from an index or a stat cache where possible. */
   digest(entry: Entry): Digest;
+  /** Tells the tree what reading `entry` to its end gave, so that `digest` need not read it again. */
+  noteDigest(entry: Entry, digest: Digest): void;
 }

@@ -92,7 +92,7 @@ export class LayerAssembly {
   *rows(): Generator<LayerRow> {
     const firstNames = new Map<Inode, string>();
     if (this.#root.isOpaque) yield markRow("", "opaque");
-    yield* this.#rowsIn("", this.#root, firstNames);
+    yield* this.#rowsIn("", this.#root, this.#root.isOpaque, firstNames);
   }
 
   /** Directories that only exist because something lies in them, each before what lies in it. */
@@ -106,9 +106,10 @@ export class LayerAssembly {
     }
   }
 
-  *#rowsIn(path: string, directory: Node, firstNames: Map<Inode, string>): Generator<LayerRow> {
+  /** `isHiding`: nothing of the lower layers shows in `directory`, so whiteouts in it say nothing new. */
+  *#rowsIn(path: string, directory: Node, isHiding: boolean, firstNames: Map<Inode, string>): Generator<LayerRow> {
     const children = directory.children as Map<string, Node>;
-    const deleted = [...(directory.whiteouts ?? [])].filter((name) => !children.has(name));
+    const deleted = isHiding ? [] : [...(directory.whiteouts ?? [])].filter((name) => !children.has(name));
     for (const name of [...children.keys(), ...deleted].sort(compareNames)) {
       const child = childPath(path, name);
       const node = children.get(name);
@@ -122,8 +123,9 @@ export class LayerAssembly {
       else if (inode !== null) yield rowOf(child, inode);
       if (inode?.isLinked === true && first === undefined) firstNames.set(inode, child);
       if (node.children === null) continue;
-      if (node.isOpaque || directory.whiteouts?.has(name) === true) yield markRow(child, "opaque");
-      yield* this.#rowsIn(child, node, firstNames);
+      const isOpaque = node.isOpaque || directory.whiteouts?.has(name) === true;
+      if (isOpaque) yield markRow(child, "opaque");
+      yield* this.#rowsIn(child, node, isHiding || isOpaque, firstNames);
     }
   }
 

@@ -27,8 +27,9 @@ export interface LayerWriter {
   /**
    * `content` is read to its end and closed; null for everything but files. Throws CONTEXT_FILE_CHANGED when it is not
    * `row.size` bytes long, BLOB_DIGEST_MISMATCH when it does not have the digest it promises. Times are cut to seconds.
+   * Returns the digest of the content; null when there is none.
    */
-  add(row: NewRow, content: FileReader | null): void;
+  add(row: NewRow, content: FileReader | null): Digest | null;
   /** Ends the tar; the files are complete and flushed to disk. */
   finish(): PackedLayer;
   /** Closes the files of a layer that cannot be finished; they are left to whoever owns the directory. */
@@ -52,12 +53,13 @@ export function openLayerWriter(directory: string, options: { readonly keepTar: 
       const whole = { ...row, mtimeNanos: 0 };
       if (row.type !== "file") {
         index.add({ ...whole, digest: null, offset: null });
-        return;
+        return null;
       }
       if (content === null) throw new BuildError("INTERNAL", `no content for file ${JSON.stringify(row.path)}`);
       try {
         const digest = tar.appendContent(row, content);
         index.add({ ...whole, digest, offset });
+        return digest;
       } finally {
         content.close();
       }

@@ -98,6 +98,11 @@ describe("members of a tar become sorted rows", () => {
       [d("a"), { name: "a/f" }, { name: "a/.wh..wh..opq" }],
       ["a directory", "a opaque", "a/f file"],
     ],
+    [
+      "whiteouts of what is hidden anyway say nothing",
+      [d("a"), { name: "a/.wh..wh..opq" }, { name: "a/.wh.x" }, d("a/b"), { name: "a/b/.wh.y" }, { name: "c/.wh.z" }],
+      ["a directory", "a opaque", "a/b directory", "c/z whiteout"],
+    ],
     ["an opaque root", [{ name: ".wh..wh..opq" }, { name: "f" }], [" opaque", "f file"]],
     [
       "a whiteout of a file that comes again",
