@@ -1,16 +1,6 @@
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readlinkSync,
-  statfsSync,
-} from "node:fs";
+import { type BigIntStats, closeSync, lstatSync, mkdirSync, openSync, readlinkSync, statfsSync } from "node:fs";
 import { BuildError } from "../../base/errors.ts";
 import { decodeName, encodeName } from "../../base/file-name.ts";
-import { setModifiedTimeOf } from "../../sys/files.ts";
 import { hasErrno } from "../../sys/system-error.ts";
 import type { MountStub } from "./init-messages.ts";
 
@@ -70,17 +60,9 @@ function walk(path: string, last: "file" | "directory", make: Make): string {
 
 const parentOf = (path: string): string => path.slice(0, path.lastIndexOf("/")) || "/";
 
-/** Makes a file or directory without leaving a trace in its parent's modification time. */
-function makeQuietly(path: string, type: MountStub["type"]): void {
-  const parent = openSync(encodeName(parentOf(path)), constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    const { mtimeNs } = lstatSync(encodeName(parentOf(path)), { bigint: true });
-    if (type === "directory") mkdirSync(encodeName(path), { mode: 0o755 });
-    else closeSync(openSync(encodeName(path), "wx", 0o644));
-    setModifiedTimeOf(parent, mtimeNs);
-  } finally {
-    closeSync(parent);
-  }
+function makeMountPoint(path: string, type: MountStub["type"]): void {
+  if (type === "directory") mkdirSync(encodeName(path), { mode: 0o755 });
+  else closeSync(openSync(encodeName(path), "wx", 0o644));
 }
 
 const PROC_SUPER_MAGIC = 0x9fa0;
@@ -99,7 +81,7 @@ export class MountPoints {
   prepare(target: string, type: MountStub["type"]): string {
     const path = walk(target, type, (missing, isLast) => {
       const missingType = isLast ? type : "directory";
-      makeQuietly(missing, missingType);
+      makeMountPoint(missing, missingType);
       const parent = lstatSync(encodeName(parentOf(missing)), { bigint: true });
       if (parent.dev === this.#rootDevice) this.#stubs.push({ path: missing.slice(1), type: missingType });
     });

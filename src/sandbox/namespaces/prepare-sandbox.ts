@@ -7,6 +7,7 @@ import { hasErrno } from "../../sys/system-error.ts";
 import { hostsFile } from "../network-files.ts";
 import type { SandboxMount, SandboxSpec } from "../sandbox-spec.ts";
 import { attachMounts, prepareMounts } from "./detached-mounts.ts";
+import { findHostDevices, makeHostDevices } from "./host-devices.ts";
 import { MountPoints } from "./image-paths.ts";
 import type { MountStub } from "./init-messages.ts";
 import { mountOverlay } from "./overlay.ts";
@@ -66,6 +67,7 @@ export function prepareSandbox(spec: SandboxSpec): readonly MountStub[] {
   const staging = { scratch: directory("mounts"), empty: directory("empty"), files: directory("files") };
   mount({ source: "tmpfs", target: staging.files, type: "tmpfs", flags: mountFlags.noSuid, data: "mode=700" });
   const devices = makeDevices(staging.files, maskedFiles.length);
+  const hostDevices = isPrivileged ? findHostDevices() : [];
   const hierarchies = readCgroupHierarchies();
   const systemFiles = prepareMounts(
     [
@@ -91,6 +93,7 @@ export function prepareSandbox(spec: SandboxSpec): readonly MountStub[] {
 
   mountProc();
   mountDev(spec.shmSizeBytes, devices.nodes, isPrivileged);
+  makeHostDevices(hostDevices);
   mountSys(hierarchies, !isPrivileged);
   const points = new MountPoints();
   attachMounts(systemFiles, points);

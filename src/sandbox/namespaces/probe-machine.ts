@@ -24,8 +24,12 @@ function attempt(work: () => void): Unavailable | null {
   }
 }
 
-const hasOverlay = (): boolean =>
-  readFileSync("/proc/filesystems", "utf8").includes("\toverlay\n") || existsSync("/sys/module/overlay");
+/** Whether overlayfs is there, or a module that the kernel loads when it is mounted for the first time. */
+function hasOverlay(): boolean {
+  if (readFileSync("/proc/filesystems", "utf8").includes("\toverlay\n")) return true;
+  const modules = `/lib/modules/${release()}/modules.dep`;
+  return existsSync(modules) && /\/overlay\.ko/.test(readFileSync(modules, "utf8"));
+}
 
 /** What this machine lacks for the built-in sandbox. */
 export function probeMachine(): readonly Unavailable[] {
@@ -50,7 +54,7 @@ export function probeMachine(): readonly Unavailable[] {
     `Linux ${release()} is too old`,
     `use Linux ${oldestKernel.join(".")} or newer, or choose another --runtime`,
   );
-  add(!hasOverlay(), "the kernel has no overlayfs", "modprobe overlay");
+  add(!hasOverlay(), "the kernel has no overlayfs", "use a kernel with CONFIG_OVERLAY_FS");
   add(!hasSeccomp(), "the kernel cannot filter system calls (seccomp)", "use a kernel with CONFIG_SECCOMP_FILTER");
   add(
     !existsSync("/bin/sh"),

@@ -97,6 +97,12 @@ function execute(spec: SandboxSpec, environment: readonly string[]): never {
   throw notStarted(program, 127, program.includes("/") ? "no such file or directory" : "not found in PATH", undefined);
 }
 
+/** The environment with a HOME; an empty one is none. */
+function withHome(environment: readonly string[], home: string): readonly string[] {
+  if (environmentValue(environment, "HOME")) return environment;
+  return [...environment.filter((row) => !row.startsWith("HOME=")), `HOME=${home}`];
+}
+
 /**
  * Becomes the program of the spec, with the rights a step has. Must be called inside the sandbox. `filter` is the
  * seccomp program, made by the caller. Does not return; throws when the user or the program does not exist.
@@ -118,6 +124,5 @@ export function startProgram(spec: SandboxSpec, filter: Buffer): never {
   if (!isPrivileged) installSeccompFilter(filter);
   setIdentity(identity.uid, identity.gid, identity.groups);
   if (!isPrivileged) setCapabilities(identity.uid === 0 ? stepCapabilities : []);
-  const hasHome = environmentValue(spec.env, "HOME");
-  execute(spec, hasHome ? spec.env : [...spec.env, `HOME=${identity.home}`]);
+  execute(spec, withHome(spec.env, identity.home));
 }
