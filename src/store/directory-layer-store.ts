@@ -91,11 +91,13 @@ export class DirectoryLayerStore implements LayerStore {
     const key = `blob ${diffId} ${format.compression} ${format.level} ${force}`;
     return this.#flights.run(key, signal, async (signal) => {
       const stored = await this.#storedBlobs(diffId);
-      const usable = stored.find((known) => hasFormat(known, format)) ?? (force ? undefined : stored[0]);
-      if (usable !== undefined) return usable.blob;
-      const remotes = await this.#records.remotes(diffId);
-      if (remotes.some(({ blob }) => !force || hasFormat({ blob, format: null }, format)))
-        return this.#fetch(diffId, signal);
+      const isWanted = (blob: Descriptor): boolean => !force || hasFormat({ blob, format: null }, format);
+      // The order makes sure that what leaves does not depend on what left earlier.
+      const original = stored.find((known) => known.format === null && isWanted(known.blob));
+      if (original !== undefined) return original.blob;
+      if ((await this.#records.remotes(diffId)).some(({ blob }) => isWanted(blob))) return this.#fetch(diffId, signal);
+      const made = stored.find((known) => known.format !== null && hasFormat(known, format));
+      if (made !== undefined) return made.blob;
       return this.#compress(diffId, format, signal);
     });
   }

@@ -181,6 +181,7 @@ export function describeLayerStore(name: string, use: (remote: RemoteBlobs) => L
         expect(forced.digest).not.toBe(blob.digest);
         expect(gunzipSync(await current.blobs.readBytes(forced.digest, 1e6))).toEqual(tar);
         expect(await current.layers.blob(diffId, gzip, never, true)).toEqual(blob);
+        expect(await current.layers.blob(diffId, { compression: "gzip", level: 9 }, never)).toEqual(blob);
       });
 
       test("is asked for at another place when the first fails", async () => {
@@ -240,13 +241,13 @@ export function describeLayerStore(name: string, use: (remote: RemoteBlobs) => L
         expect(blob).toEqual({ mediaType: mediaTypes.ociLayer, digest: diffId as string, size: sizeBytes });
       });
 
-      test("is found in any format, and in the asked one when forced", async () => {
+      test.each([false, true])("has the asked format, whatever was made before (forced: %s)", async (force) => {
         const { diffId } = await commitTar(file("f", "formats"));
         const plain = await current.layers.blob(diffId, none, never);
-        expect(await current.layers.blob(diffId, gzip, never)).toEqual(plain);
-        const forced = await current.layers.blob(diffId, gzip, never, true);
-        expect(forced.mediaType).toBe(mediaTypes.ociLayerGzip);
-        expect(await current.layers.blob(diffId, gzip, never)).toEqual(forced);
+        const packed = await current.layers.blob(diffId, gzip, never, force);
+        expect(packed.mediaType).toBe(mediaTypes.ociLayerGzip);
+        expect(await current.layers.blob(diffId, none, never, force)).toEqual(plain);
+        expect(await current.layers.blob(diffId, gzip, never, force)).toEqual(packed);
       });
 
       test("can be made of a directory", async () => {
