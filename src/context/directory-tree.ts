@@ -96,6 +96,13 @@ class HostDirectoryTree implements DirectoryTree {
     return digest;
   }
 
+  noteDigest(entry: Entry, digest: Digest): void {
+    const facts = this.#factsOf(entry);
+    if (facts === null || this.#digests.has(entry.path)) return;
+    this.#digests.set(entry.path, digest);
+    this.#record(facts, digest);
+  }
+
   newDigests(): StatCacheRows {
     return this.#recorder.rows();
   }
@@ -117,9 +124,13 @@ class HostDirectoryTree implements DirectoryTree {
       reader.close();
     }
     const digest = digestFromHex(hash.digest("hex"));
+    this.#record(facts, digest);
+    return digest;
+  }
+
+  #record(facts: BigInt64Array, digest: Digest): void {
     const now = this.#nowNs();
     if (isSettled(facts, now)) this.#recorder.add(facts, digest, now);
-    return digest;
   }
 
   /** Reads exactly what the directory showed: anything else that is there, or comes while reading, is an error. */

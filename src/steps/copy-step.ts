@@ -1,3 +1,4 @@
+import type { Digest } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import type { CopyPathsAction } from "../plan/build-graph.ts";
 import { hashCopyTask } from "./copy/hash-copy.ts";
@@ -8,6 +9,8 @@ import { parentKey, type SpecOf, type Step } from "./step-op.ts";
 
 /** COPY and ADD: a tar form made directly from the source trees, on top of what the parent's indexes tell. */
 export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
+  /** What the key says is read, by position of the action. */
+  const keyed = new Map<number, Digest>();
   const pathsActions = spec.actions.filter((action): action is CopyPathsAction => action.kind === "paths");
   return {
     parents: spec.parent === null ? [] : [spec.parent],
@@ -29,6 +32,7 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
       );
       const { digests, newStatCacheRows } = await context.tasks.run(hashCopyTask, { selections }, signal);
       context.noteDigests(newStatCacheRows);
+      for (const [index, position] of positions.entries()) keyed.set(position, digests[index] as Digest);
       return digests.map((digest) => ({ by: "content", digest }));
     },
 
@@ -43,7 +47,7 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
         }),
       );
       const workDirectory = await context.layers.makeTemporary();
-      const { layer, newStatCacheRows } = await context.tasks.run(
+      const { layer, digests, newStatCacheRows } = await context.tasks.run(
         packCopyTask,
         {
           actions,
@@ -54,6 +58,11 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
         signal,
       );
       context.noteDigests(newStatCacheRows);
+      // A layer must never be found under a key that stands for other content.
+      if (digests.some((digest, position) => (keyed.get(position) ?? digest) !== digest))
+        throw new BuildError("CONTEXT_FILE_CHANGED", "build context: files changed while they were copied", {
+          hint: "build again when nothing writes to the context any more",
+        });
       await context.layers.commitTar(workDirectory, layer);
       return addLayer(parent, layer.diffId, nowMs);
     },

@@ -10,6 +10,8 @@ export interface Content {
   /** Throws CONTEXT_FILE_CHANGED when it is not what it was. */
   open(): FileReader;
   digest(): Digest;
+  /** Takes what reading all of it gave. */
+  note(digest: Digest): void;
 }
 
 /** Content of a file of a tree. */
@@ -29,6 +31,10 @@ export class TreeContent implements Content {
   digest(): Digest {
     return this.#tree.digest(this.#entry);
   }
+
+  note(digest: Digest): void {
+    this.#tree.noteDigest(this.#entry, digest);
+  }
 }
 
 /** Content that is in memory: a heredoc. */
@@ -46,6 +52,8 @@ export class InlineContent implements Content {
   digest(): Digest {
     return digestOf(this.#bytes);
   }
+
+  note(): void {}
 }
 
 /** Content that is part of a file of this machine which is held open: a member of an archive. */
@@ -80,4 +88,6 @@ export class RangeContent implements Content {
     for (let got = reader.read(buffer); got > 0; got = reader.read(buffer)) hash.update(buffer.subarray(0, got));
     return digestFromHex(hash.digest("hex"));
   }
+
+  note(): void {}
 }

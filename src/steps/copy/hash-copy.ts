@@ -4,7 +4,7 @@ import type { TreeSpec } from "../../context/tree-spec.ts";
 import { resolveInTree } from "../../layer/resolve-path.ts";
 import type { CopyPathsAction } from "../../plan/build-graph.ts";
 import { missingSource } from "./missing-source.ts";
-import { sourcesOf } from "./packed-action.ts";
+import { type PackedPathsAction, sourcesOf } from "./packed-action.ts";
 import { SelectionHash } from "./selection-hash.ts";
 import { normalizeSource } from "./source-path.ts";
 import { type NewStatCacheRows, SourceTrees } from "./source-trees.ts";
@@ -45,13 +45,19 @@ export const hashPathTask = defineTask<HashPathInput, HashPathOutput>("copy.hash
  */
 export function hashCopy(input: HashCopyInput): HashCopyOutput {
   const trees = new SourceTrees();
-  const digests = input.selections.map(({ action, tree: spec }) => {
-    const { tree, sources } = sourcesOf({ ...action, tree: spec }, trees);
-    const hash = new SelectionHash();
-    for (const source of sources) hash.add(tree, source);
-    return hash.digest();
-  });
+  const digests = input.selections.map(({ action, tree }) => selectionDigest({ ...action, tree }, trees));
   return { digests, newStatCacheRows: trees.newStatCacheRows() };
+}
+
+/** Digest of what one action selects. Throws CONTEXT_PATH_NOT_FOUND. */
+export function selectionDigest(
+  action: Pick<PackedPathsAction, "paths" | "parents" | "excludes" | "tree">,
+  trees: SourceTrees,
+): Digest {
+  const { tree, sources } = sourcesOf(action, trees);
+  const hash = new SelectionHash();
+  for (const source of sources) hash.add(tree, source);
+  return hash.digest();
 }
 
 /**

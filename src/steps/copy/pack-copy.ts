@@ -1,10 +1,12 @@
+import type { Digest } from "../../base/digest.ts";
 import { defineTask } from "../../base/task.ts";
 import type { LayersSpec } from "../../context/tree-spec.ts";
 import type { PackedLayer } from "../../layer/layer-writer.ts";
 import { openRootfsView } from "../../layer/rootfs-view.ts";
 import { applyActions } from "./apply-actions.ts";
 import { expandArchives } from "./expand-archives.ts";
-import type { PackedAction } from "./packed-action.ts";
+import { selectionDigest } from "./hash-copy.ts";
+import type { PackedAction, PackedPathsAction } from "./packed-action.ts";
 import { type NewStatCacheRows, SourceTrees } from "./source-trees.ts";
 import { packChanges, type WriteCounts } from "./write-changes.ts";
 
@@ -22,6 +24,8 @@ export interface PackCopyInput {
 
 export interface PackCopyOutput {
   readonly layer: PackedLayer;
+  /** What was packed, one digest for each paths action, as `hashCopy` computes them. */
+  readonly digests: readonly Digest[];
   readonly counts: WriteCounts;
   readonly newStatCacheRows: readonly NewStatCacheRows[];
 }
@@ -40,8 +44,13 @@ export async function packCopy(input: PackCopyInput): Promise<PackCopyOutput> {
     const parent = input.parent === null ? null : openRootfsView(input.parent.layers);
     const pending = applyActions(input.actions, parent, trees, archives, input.nowSeconds);
     const { layer, counts } = packChanges(pending, input.workDirectory);
-    return { layer, counts, newStatCacheRows: trees.newStatCacheRows() };
+    // Everything has been read by now: this takes no second look at any content.
+    const digests = pathsActions(input.actions).map((action) => selectionDigest(action, trees));
+    return { layer, digests, counts, newStatCacheRows: trees.newStatCacheRows() };
   } finally {
     archives.remove();
   }
 }
+
+const pathsActions = (actions: readonly PackedAction[]): readonly PackedPathsAction[] =>
+  actions.filter((action): action is PackedPathsAction => action.kind === "paths");

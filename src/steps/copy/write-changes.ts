@@ -99,7 +99,8 @@ class ChangeWriter {
 
   #addRow(row: NewRow, file: PendingFile | null): void {
     const content = file?.content ?? null;
-    this.#writer.add(row, content === null ? null : content.open());
+    const digest = this.#writer.add(row, content === null ? null : content.open());
+    if (digest !== null) content?.note(digest);
     this.rows += 1;
     if (content !== null) this.contentBytes += row.size;
   }

@@ -1,0 +1,79 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { DirectorySpec } from "../../../src/context/tree-spec.ts";
+import { copyStep } from "../../../src/steps/copy-step.ts";
+import type { StepContext } from "../../../src/steps/step-context.ts";
+import type { SpecOf } from "../../../src/steps/step-op.ts";
+import { openLayerStore } from "../../../src/store/open-layer-store.ts";
+import { openStore, type Store } from "../../../src/store/open-store.ts";
+import { inThreadRunner } from "../../../src/workers/in-thread-runner.ts";
+
+let directory: string;
+let store: Store;
+let context: StepContext;
+
+const copyAll: SpecOf<"copy"> = {
+  kind: "copy",
+  parent: null,
+  instruction: "COPY",
+  actions: [
+    {
+      kind: "paths",
+      source: { kind: "context", name: "context" },
+      paths: ["/"],
+      destination: "/",
+      chown: null,
+      chmod: null,
+      parents: false,
+      excludes: [],
+      unpack: "never",
+    },
+  ],
+};
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "copy-step-"));
+  store = await openStore(join(directory, "store"));
+  const noRemote = { open: () => Promise.reject(new Error("nothing is remote")) };
+  const root = mkdtempSync(join(directory, "context-"));
+  writeFileSync(join(root, "file"), "before");
+  const tree: DirectorySpec = { kind: "directory", root, ignore: [], ignoreFile: null, statCache: null };
+  context = {
+    tasks: inThreadRunner,
+    layers: openLayerStore(store, inThreadRunner, noRemote, () => {}),
+    layersOfImage: () => [],
+    openContext: async () => tree,
+    noteDigests: () => {},
+    httpNotes: { find: async () => null, save: async () => {} },
+    nowMs: () => 1_700_000_000_000,
+  };
+});
+
+afterEach(async () => {
+  await store.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const signal = new AbortController().signal;
+const contextFile = async (): Promise<string> => {
+  const tree = await context.openContext("context", signal);
+  return tree.kind === "directory" ? join(tree.root, "file") : "";
+};
+
+test("copies what its key was made of", async () => {
+  const step = copyStep(copyAll, context);
+  await step.hashReads([0], new Map(), signal);
+  const { layers } = await step.run(new Map(), signal);
+  expect(layers).toHaveLength(1);
+  expect(readdirSync(join(store.root, "layers"))).toEqual([layers[0]?.diffId.slice("sha256:".length)]);
+});
+
+test("refuses to store a layer when a file changed after its key was made", async () => {
+  const step = copyStep(copyAll, context);
+  await step.hashReads([0], new Map(), signal);
+  writeFileSync(await contextFile(), "after!");
+  await expect(step.run(new Map(), signal)).rejects.toMatchObject({ code: "CONTEXT_FILE_CHANGED" });
+  expect(readdirSync(join(store.root, "layers"))).toEqual([]);
+});
