@@ -11,7 +11,7 @@ import { hasFormat } from "./blob-format.ts";
 import type { BlobStore } from "./blob-store.ts";
 import type { LayerConversions } from "./layer-conversions.ts";
 import { LayerFiles } from "./layer-files.ts";
-import { type KnownBlob, LayerRecords } from "./layer-records.ts";
+import { type KnownBlob, LayerRecords, type RemoteBlob } from "./layer-records.ts";
 import type { BlobFormat, LayerStore } from "./layer-store.ts";
 import type { RemoteFetcher } from "./remote-fetcher.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -95,7 +95,8 @@ export class DirectoryLayerStore implements LayerStore {
       // The order makes sure that what leaves does not depend on what left earlier.
       const original = stored.find((known) => known.format === null && isWanted(known.blob));
       if (original !== undefined) return original.blob;
-      if ((await this.#records.remotes(diffId)).some(({ blob }) => isWanted(blob))) return this.#fetch(diffId, signal);
+      const remotes = (await this.#records.remotes(diffId)).filter(({ blob }) => isWanted(blob));
+      if (remotes.length > 0) return this.#fetch(diffId, remotes, signal);
       const made = stored.find((known) => known.format !== null && hasFormat(known, format));
       if (made !== undefined) return made.blob;
       return this.#compress(diffId, format, signal);
@@ -182,7 +183,9 @@ export class DirectoryLayerStore implements LayerStore {
 
   /** Makes a form, and the index, from a blob that is here or is fetched. */
   async #unpackBlob(diffId: DiffId, form: "tar" | "dir", signal: AbortSignal): Promise<LayerLocation> {
-    const blob = (await this.#storedBlobs(diffId))[0]?.blob ?? (await this.#fetch(diffId, signal));
+    const blob =
+      (await this.#storedBlobs(diffId))[0]?.blob ??
+      (await this.#fetch(diffId, await this.#records.remotes(diffId), signal));
     try {
       return await this.#unpack(this.#blobs.path(blob.digest), blob, diffId, form, signal);
     } catch (error) {
@@ -217,10 +220,10 @@ export class DirectoryLayerStore implements LayerStore {
     return location;
   }
 
-  async #fetch(diffId: DiffId, signal: AbortSignal): Promise<Descriptor> {
-    return this.#flights.run(`fetch ${diffId}`, signal, async (signal) => {
-      const remotes = await this.#records.remotes(diffId);
-      if (remotes.length === 0) throw notFound(diffId);
+  async #fetch(diffId: DiffId, remotes: readonly RemoteBlob[], signal: AbortSignal): Promise<Descriptor> {
+    const [first] = remotes;
+    if (first === undefined) throw notFound(diffId);
+    return this.#flights.run(`fetch ${first.blob.digest}`, signal, async (signal) => {
       const blob = await this.#fetcher.fetch(remotes, signal);
       await this.#records.addBlob(diffId, { blob, format: null });
       return blob;
