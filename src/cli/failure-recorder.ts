@@ -38,13 +38,13 @@ export class FailureRecorder implements ProgressSink {
 
   /** What a reader needs to know about `error`. */
   async contextOf(error: unknown, debug: boolean): Promise<ErrorContext> {
-    const location = isBuildError(error) ? error.location : undefined;
     const step =
       this.#failed === null || !isBuildError(error, "RUN_FAILED")
         ? null
         : { name: this.#names.get(this.#failed) ?? this.#failed, lastLines: this.#lines.get(this.#failed) ?? [] };
-    if (location === undefined || this.#dockerfile === null) return { excerpt: null, step, debug };
-    const { excerptOf } = await import("../dockerfile/excerpt.ts");
-    return { excerpt: excerptOf(this.#dockerfile.text, location), step, debug };
+    if (!isBuildError(error) || error.location === undefined || this.#dockerfile === null)
+      return { excerpt: null, step, debug };
+    const { excerptOfError } = await import("../dockerfile/error-excerpt.ts");
+    return { excerpt: await excerptOfError(this.#dockerfile.text, error), step, debug };
   }
 }

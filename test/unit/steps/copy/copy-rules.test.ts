@@ -175,7 +175,7 @@ const cases: readonly Case[] = [
     source: [dir("a", at(3)), dir("a/b", at(4)), file("a/b/f", "", at(1)), file("a/no", "")],
     actions: [{ paths: ["a/b"], parents: true }],
     lines: [
-      "directory 755 0:0 0 dst",
+      "directory 755 0:0 now dst",
       "directory 755 0:0 now dst/a",
       "directory 755 0:0 4 dst/a/b",
       "file 644 0:0 1 dst/a/b/f",
@@ -196,13 +196,13 @@ const cases: readonly Case[] = [
     name: "--parents of everything",
     source: [dir("a", at(3)), file("a/f", "", at(1))],
     actions: [{ paths: ["."], parents: true }],
-    lines: ["directory 755 0:0 0 dst", "directory 755 0:0 3 dst/a", "file 644 0:0 1 dst/a/f"],
+    lines: ["directory 755 0:0 now dst", "directory 755 0:0 3 dst/a", "file 644 0:0 1 dst/a/f"],
   },
   {
     name: "--parents with wildcards that match nothing only makes the destination",
     source: [file("a", "")],
     actions: [{ paths: ["*/none"], parents: true }],
-    lines: ["directory 755 0:0 0 dst"],
+    lines: ["directory 755 0:0 now dst"],
   },
   {
     name: "links in front of a wildcard are followed, links among the wildcards are not",
