@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { type Digest, digestFromHex, digestOf } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import type { FileReader } from "./file-tree.ts";
+import { fsCall } from "./fs-call.ts";
 
 /** Reads `bytes`. */
 export function readerOf(bytes: Uint8Array): FileReader {
@@ -19,16 +20,18 @@ export function readerOf(bytes: Uint8Array): FileReader {
   };
 }
 
-/** Reads `size` bytes of `file` from byte `offset` on: a content inside a tar. */
+/** Reads `size` bytes of `file` from byte `offset` on: a content inside a tar. Reading throws LAYER_MALFORMED when `file` ends before. */
 export function openRange(file: string, offset: number, size: number, digest?: Digest): FileReader {
-  const fd = openSync(file, "r");
+  const fd = fsCall(() => openSync(file, "r"));
   let at = 0;
   return {
     digest,
     read(into) {
       const want = Math.min(into.length, size - at);
       if (want === 0) return 0;
-      const got = readSync(fd, into, 0, want, offset + at);
+      const got = fsCall(() => readSync(fd, into, 0, want, offset + at));
+      if (got === 0)
+        throw new BuildError("LAYER_MALFORMED", `${JSON.stringify(file)} is cut off at byte ${offset + at}`);
       at += got;
       return got;
     },
@@ -49,7 +52,7 @@ export function openRegularFile(path: Buffer, size: number, digest?: Digest): Fi
   }
   return {
     digest,
-    read: (into) => readSync(fd, into, 0, into.length, null),
+    read: (into) => fsCall(() => readSync(fd, into, 0, into.length, null)),
     close: () => closeSync(fd),
   };
 }

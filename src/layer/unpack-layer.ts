@@ -186,7 +186,12 @@ class Unpacking implements TarSink {
 
   #writeIndex(file: string): void {
     const index = new LayerIndexWriter(file, false);
-    for (const row of this.#assembly.rows()) index.add(row);
-    index.finish(this.#input.diffId, this.#sizeBytes);
+    try {
+      for (const row of this.#assembly.rows()) index.add(row);
+      index.finish(this.#input.diffId, this.#sizeBytes);
+    } catch (error) {
+      index.abandon();
+      throw error;
+    }
   }
 }

@@ -4,7 +4,6 @@ import { Decompress } from "fzstd";
 /** What Node has of zstd from 22.15 on. */
 interface NativeZstd {
   readonly createZstdDecompress?: (options: { readonly chunkSize: number }) => zlib.Gunzip;
-  readonly createZstdCompress?: (options: { readonly params?: Readonly<Record<number, number>> }) => zlib.Gzip;
   readonly zstdCompressSync?: (
     data: Uint8Array,
     options: { readonly params: Readonly<Record<number, number>> },
@@ -17,9 +16,6 @@ const levelParameter = 100;
 
 /** A stream that decompresses; null where Node has no zstd. */
 export const createZstdDecompress = native.createZstdDecompress ?? null;
-
-/** A stream that compresses; null where Node has no zstd. */
-export const createZstdCompress = native.createZstdCompress ?? null;
 
 /** One frame with the content `data`; null where Node has no zstd. */
 export const compressZstd =
