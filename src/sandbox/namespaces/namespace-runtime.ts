@@ -28,10 +28,18 @@ export class NamespaceRuntime implements Runtime {
     if (signal.aborted) throw new BuildError("BUILD_CANCELLED", "the step was cancelled");
     const sandbox = this.#take();
     const outcome = sandbox.run({ spec }, io, signal);
-    this.prepare();
+    this.#prepareNext();
     const { status, stubs } = await outcome;
     removeStubs(spec.upper, stubs);
     return status;
+  }
+
+  #prepareNext(): void {
+    try {
+      this.prepare();
+    } catch {
+      // the step that runs now does not need it; the next one will say what is wrong
+    }
   }
 
   #take(): SandboxProcess {

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -59,21 +58,22 @@ export class SandboxProcess {
         detached: true,
       }),
     );
-    closeSync(stdout.writeEnd);
-    closeSync(stderr.writeEnd);
-    this.#streams = [
-      { name: "stdout", socket: new Socket({ fd: stdout.readEnd, readable: true, writable: false }) },
-      { name: "stderr", socket: new Socket({ fd: stderr.readEnd, readable: true, writable: false }) },
-    ];
-    this.#connection = this.#child.stdio[connectionDescriptor] as Duplex;
     this.#exit = new Promise((resolve, reject) => {
       this.#child.once("error", (error) => {
         reject(new BuildError("RUNTIME_SETUP_FAILED", "the sandbox cannot be started", { cause: error }));
       });
       this.#child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));
     });
-    // a sandbox that is never used must not keep the build from ending; it ends when its connection does
     this.#exit.catch(() => {});
+    closeSync(stdout.writeEnd);
+    closeSync(stderr.writeEnd);
+    this.#streams = [
+      { name: "stdout", socket: new Socket({ fd: stdout.readEnd, readable: true, writable: false }) },
+      { name: "stderr", socket: new Socket({ fd: stderr.readEnd, readable: true, writable: false }) },
+    ];
+    // without descriptors left, node gives a child that could not be started no streams at all
+    this.#connection = (this.#child.stdio?.[connectionDescriptor] as Duplex | undefined) ?? new Socket();
+    // a sandbox that is never used must not keep the build from ending; it ends when its connection does
     this.#setReferenced(false);
     if (this.#child.pid === undefined) return;
     const guard = startGuard(this.#child.pid);
@@ -105,14 +105,13 @@ export class SandboxProcess {
       const outputEnd = this.#streams.map(({ name, socket }) => {
         socket.on("data", (chunk: Uint8Array) => io.output(name, chunk));
         socket.on("error", () => socket.destroy());
-        return once(socket, "close");
+        return closed(socket);
       });
       const answers = this.#readAnswers();
       this.#connection.end(JSON.stringify(request));
       const status = await this.#exit;
       // all writers ended with the namespace, unless the step handed its output to a process outside of it
       await Promise.race([Promise.all(outputEnd), soon()]);
-      for (const { socket } of this.#streams) socket.destroy();
       const messages = await answers;
       if (signal.aborted) throw new BuildError("BUILD_CANCELLED", "the step was cancelled");
       for (const message of messages) if (message.kind === "failed") throw fromWire(message.error);
@@ -125,6 +124,7 @@ export class SandboxProcess {
       return { status, stubs: prepared.stubs };
     } finally {
       signal.removeEventListener("abort", kill);
+      for (const { socket } of this.#streams) socket.destroy();
       this.#connection.destroy();
     }
   }
@@ -133,7 +133,7 @@ export class SandboxProcess {
     const chunks: Buffer[] = [];
     this.#connection.on("data", (chunk: Buffer) => chunks.push(chunk));
     this.#connection.on("error", () => this.#connection.destroy());
-    await once(this.#connection, "close");
+    await closed(this.#connection);
     return Buffer.concat(chunks)
       .toString("utf8")
       .split("\n")
@@ -141,6 +141,13 @@ export class SandboxProcess {
       .map((line) => JSON.parse(line) as InitMessage);
   }
 }
+
+/** Settles when a stream is done, however it came to that. */
+const closed = (stream: Duplex): Promise<void> =>
+  new Promise((resolve) => {
+    if (stream.closed) resolve();
+    else stream.once("close", resolve);
+  });
 
 /** Longer than it takes to read what a pipe holds. */
 const drainLimitMs = 500;

@@ -63,7 +63,8 @@ function enterDirectory(cwd: string, identity: Identity): void {
 
 /** Gives the step an empty standard input, and pipes it may open by name for the other two. */
 function prepareStreams(identity: Identity): void {
-  duplicateDescriptor(openSync("/dev/null", "r"), 0);
+  // something else may have been mounted there, a fifo for one
+  duplicateDescriptor(openSync("/dev/null", constants.O_RDONLY | constants.O_NONBLOCK), 0);
   for (const stream of [1, 2]) {
     fchownSync(stream, identity.uid, identity.gid);
     inheritDescriptor(stream);

@@ -1,0 +1,44 @@
+import { describe, expect, test } from "vitest";
+import { NamespaceRuntime } from "../../src/sandbox/namespaces/namespace-runtime.ts";
+import { SandboxProcess } from "../../src/sandbox/namespaces/sandbox-process.ts";
+import type { SandboxSpec } from "../../src/sandbox/sandbox-spec.ts";
+import { rejectionOf } from "../support/thrown-by.ts";
+
+const [missing] = await new NamespaceRuntime().probe();
+const spec: SandboxSpec = {
+  args: ["/bin/true"],
+  env: [],
+  cwd: "/",
+  user: "",
+  lowers: ["/no/such/layer"],
+  upper: "/no/such/upper",
+  work: "/no/such/work",
+  mounts: [],
+  network: "none",
+  security: "sandbox",
+  hostname: "h",
+  extraHosts: [],
+  shmSizeBytes: 65536,
+  ulimits: [],
+};
+const silent = { output: () => {} };
+
+describe.skipIf(missing !== undefined)(`a sandbox that cannot be made (${missing?.what ?? "runs here"})`, () => {
+  test.each([
+    ["/no/such/node", "/no/such/init", "the sandbox cannot be started"],
+    ["/etc/passwd", "/no/such/init", "the sandbox cannot be started"],
+    [process.execPath, "/no/such/init", "the sandbox ended before the step began"],
+    ["/bin/true", "", "the sandbox ended before the step began"],
+  ])("by %s %s is an error at once", async (executable, init, message) => {
+    const sandbox = new SandboxProcess(executable, init);
+    const error = await rejectionOf(sandbox.run({ spec }, silent, new AbortController().signal));
+    expect(error).toMatchObject({ code: "RUNTIME_SETUP_FAILED", message });
+    expect(sandbox.isAlive).toBe(false);
+  });
+
+  test("because its directories do not exist is an error that names them", async () => {
+    const error = await rejectionOf(new NamespaceRuntime().run(spec, silent, new AbortController().signal));
+    expect(error.code).toBe("RUNTIME_SETUP_FAILED");
+    expect(error.message).toContain("/no/such/work/");
+  });
+});
