@@ -34,6 +34,8 @@ export interface BuildOptions extends GlobalOptions {
   readonly quiet?: boolean;
   readonly progress: string;
   readonly jobs?: string;
+  readonly call?: string;
+  readonly check?: boolean;
 }
 
 export interface ImagesOptions extends GlobalOptions {
@@ -207,6 +209,11 @@ function addBuild(program: Command, handlers: CommandHandlers): void {
       repeatable("--build-context <name=source>", "more contexts: a directory, URL, docker-image:// or oci-layout://"),
     )
     .addOption(repeatable("-o, --output <type=,dest=|DIR|->", "where the image goes: type=image|oci|docker|tar|local"))
+    .option("--check", "check the Dockerfile, build nothing; the same as --call=check")
+    .option(
+      "--call <method[,format=json]>",
+      "answer a question instead of building: check, outline (what can be given to it), targets (what can be built)",
+    )
     .addOption(repeatableList("--allow <entitlement>", "allow network.host or security.insecure to RUN"))
     .option("--iidfile <path>", "write the image ID to a file")
     .option("--metadata-file <path>", "write what was built to a file, as JSON")

@@ -1,11 +1,16 @@
 import { exitCodeOf } from "../base/errors.ts";
 import { type CommandHandlers, runCommandLine } from "./command-line.ts";
+import { parseCall } from "./parse-call.ts";
 import { renderError } from "./render-error.ts";
 import { ReportedError } from "./reported-error.ts";
 
 /** Each command's module is loaded when the command runs: a start pays only for what it uses. */
 const handlers: CommandHandlers = {
-  build: async (context, options) => (await import("./build-command.ts")).runBuild(context, options),
+  build: async (context, options) => {
+    const call = parseCall(options.call, options.check === true);
+    if (call === null) return (await import("./build-command.ts")).runBuild(context, options);
+    return (await import("./call-command.ts")).runCall(call, context, options);
+  },
   images: async (repository, options) => (await import("./images-command.ts")).runImages(repository, options),
   history: async (image, options) => (await import("./history-command.ts")).runHistory(image, options),
   inspect: async (images, options) => (await import("./inspect-command.ts")).runInspect(images, options),

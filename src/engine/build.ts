@@ -1,62 +1,16 @@
 import type { ProgressSink } from "../base/build-event.ts";
 import { digestOf } from "../base/digest.ts";
 import { BuildError, isBuildError, toWire, withFacts } from "../base/errors.ts";
-import { parseDockerfile } from "../dockerfile/parse-dockerfile.ts";
 import { assembleImage } from "../image/assemble-image.ts";
 import { serializeImageConfig } from "../image/config-json.ts";
-import { hostPlatform } from "../image/platform.ts";
 import type { PlatformImage } from "../output/output.ts";
 import type { BuildGraph, ImageDraft } from "../plan/build-graph.ts";
-import { planBuild } from "../plan/plan-build.ts";
-import type { PlanInput } from "../plan/plan-input.ts";
 import { type SolveObserver, solve } from "../solve/solve.ts";
 import type { Snapshot } from "../steps/snapshot.ts";
 import type { StepOp } from "../steps/step-op.ts";
 import type { CacheRecords } from "../store/cache-records.ts";
-import type { BuildContexts } from "./build-contexts.ts";
 import type { BuildRequest } from "./build-request.ts";
-import type { ImageResolver } from "./image-resolver.ts";
-import { RequestSources } from "./request-sources.ts";
 import { SnapshotCache } from "./snapshot-cache.ts";
-
-/** What planning needs of the engine. */
-export interface PlanParts {
-  readonly contexts: BuildContexts;
-  readonly images: ImageResolver;
-}
-
-/** Reads the Dockerfile and plans what it asks for. */
-export async function planRequest(
-  request: BuildRequest,
-  parts: PlanParts,
-  sink: ProgressSink,
-  signal: AbortSignal,
-): Promise<BuildGraph> {
-  const { contexts, images } = parts;
-  const file = await contexts.dockerfile(signal);
-  const dockerfileText = Buffer.from(file.bytes).toString("utf8");
-  sink.emit({ kind: "dockerfile", atMs: Date.now(), file: file.path, text: dockerfileText });
-  const input: PlanInput = {
-    dockerfile: parseDockerfile(file.bytes, file.path),
-    buildArgs: request.buildArgs,
-    target: request.target,
-    targetPlatforms: request.platforms,
-    buildPlatform: hostPlatform(),
-    multiPlatform: request.platforms.length > 1,
-    labels: request.labels,
-    noCache: request.noCache,
-    network: request.network,
-    hostname: "",
-    extraHosts: request.extraHosts,
-    shmSizeBytes: request.shmSizeBytes,
-    ulimits: request.ulimits,
-    contextNames: [...request.namedContexts.keys()],
-    entitlements: request.entitlements,
-  };
-  const isIgnored = await contexts.ignoreRule(signal);
-  const sources = new RequestSources(request.namedContexts, contexts, images, isIgnored);
-  return planBuild(input, sources, signal);
-}
 
 /** Makes what the graph describes; the images are complete, but have not gone anywhere. */
 export async function solveGraph(

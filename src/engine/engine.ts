@@ -13,11 +13,20 @@ import type { LayerStore, RemoteBlobs } from "../store/layer-store.ts";
 import { openLayerStore } from "../store/open-layer-store.ts";
 import { openStore, type Store } from "../store/open-store.ts";
 import { WorkerPool } from "../workers/worker-pool.ts";
-import { planRequest, solveGraph } from "./build.ts";
+import { solveGraph } from "./build.ts";
 import { BuildContexts } from "./build-contexts.ts";
 import type { BuildReceipt, BuildRequest } from "./build-request.ts";
+import {
+  type CheckReport,
+  checkRequest,
+  type OutlineReport,
+  outlineRequest,
+  type TargetsReport,
+  targetsOfRequest,
+} from "./describe-build.ts";
 import { ImageResolver } from "./image-resolver.ts";
 import { openRegistry } from "./open-registry.ts";
+import { type PlanParts, planRequest } from "./plan-request.ts";
 import { RemoteContexts } from "./remote-contexts.ts";
 import { StepOps } from "./step-ops.ts";
 import { storedHttpNotes } from "./stored-http-notes.ts";
@@ -37,6 +46,12 @@ export interface Engine {
    * no step runs any more. Rejects with the BuildError of the first failure; outputs are then as they were before.
    */
   build(request: BuildRequest, sink: ProgressSink, signal: AbortSignal): Promise<BuildReceipt>;
+  /** Checks without building; what is wrong with the Dockerfile is in the report. Rejects when it cannot be read. */
+  check(request: BuildRequest, sink: ProgressSink, signal: AbortSignal): Promise<CheckReport>;
+  /** What the target takes: ARGs, secrets, agents. Rejects as planning a build does. */
+  outline(request: BuildRequest, sink: ProgressSink, signal: AbortSignal): Promise<OutlineReport>;
+  /** The stages that can be built. Rejects when the Dockerfile cannot be read or parsed. */
+  targets(request: BuildRequest, sink: ProgressSink, signal: AbortSignal): Promise<TargetsReport>;
   close(): Promise<void>;
 }
 
@@ -53,18 +68,29 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
   const remoteBlobs: RemoteBlobs = {
     open: async (origin, blob, signal) => new RegistryBlobs(await useRegistry()).open(origin, blob, signal),
   };
+  const partsFor = (request: BuildRequest, layers: LayerStore): PlanParts => ({
+    contexts: new BuildContexts(request, store.contextsDirectory, new RemoteContexts(layers, tasks)),
+    images: new ImageResolver(store, layers, useRegistry, request.pull),
+  });
+  /** For questions that fetch no layer. */
+  const partsOf = (request: BuildRequest): PlanParts =>
+    partsFor(
+      request,
+      openLayerStore(store, tasks, remoteBlobs, () => {}),
+    );
   return {
+    check: (request, sink, signal) => checkRequest(request, partsOf(request), sink, signal),
+    outline: (request, sink, signal) => outlineRequest(request, partsOf(request), sink, signal),
+    targets: (request, sink, signal) => targetsOfRequest(partsOf(request), sink, signal),
     async build(request, sink, signal) {
-      checkRequest(request);
+      checkNames(request);
       for (const output of request.outputs) await checkDestination(output);
       let vertexOfBlob: (blob: string) => string | null = () => null;
       const layers = openLayerStore(store, tasks, remoteBlobs, ({ label, doneBytes, totalBytes }) => {
         const vertex = vertexOfBlob(label);
         if (vertex !== null) sink.emit({ kind: "transfer", atMs: Date.now(), vertex, label, doneBytes, totalBytes });
       });
-      const remote = new RemoteContexts(layers, tasks);
-      const contexts = new BuildContexts(request, store.contextsDirectory, remote);
-      const images = new ImageResolver(store, layers, useRegistry, request.pull);
+      const { contexts, images } = partsFor(request, layers);
       const records = new CacheRecords(store.paths, (diffId) => layers.has(diffId));
       const graph = await planRequest(request, { contexts, images }, sink, signal);
       vertexOfBlob = (blob) => images.vertexOf(blob, graph);
@@ -102,7 +128,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
   };
 }
 
-function checkRequest(request: BuildRequest): void {
+function checkNames(request: BuildRequest): void {
   for (const tag of request.tags) {
     if (parseReference(tag).digest !== null)
       throw new BuildError("REFERENCE_INVALID", `tag ${JSON.stringify(tag)}: a digest cannot be given to an image`);
