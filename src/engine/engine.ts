@@ -6,6 +6,7 @@ import { checkDestination, openOutput } from "../output/open-output.ts";
 import type { OutputReceipt, PlatformImage } from "../output/output.ts";
 import { RegistryBlobs } from "../registry/registry-blobs.ts";
 import type { RegistryClient } from "../registry/registry-client.ts";
+import { requireProgramsOf } from "../sandbox/foreign-programs.ts";
 import { NamespaceRuntime } from "../sandbox/namespaces/namespace-runtime.ts";
 import { CacheMounts } from "../steps/run/cache-mounts.ts";
 import { CacheRecords } from "../store/cache-records.ts";
@@ -104,6 +105,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
       };
       const services = {
         runtime,
+        checkPrograms: requireProgramsOf,
         cacheMounts: new CacheMounts(store.mountsDirectory),
         secrets: request.secrets,
         ssh: request.ssh,

@@ -6,8 +6,7 @@ import { gitStep } from "../steps/git-step.ts";
 import { httpStep } from "../steps/http-step.ts";
 import { imageStep } from "../steps/image-step.ts";
 import { mergeStep } from "../steps/merge-step.ts";
-import type { RunServices } from "../steps/run.ts";
-import { type RunOutput, runStep } from "../steps/run-step.ts";
+import { type RunOutput, type RunStepServices, runStep } from "../steps/run-step.ts";
 import type { StepContext } from "../steps/step-context.ts";
 import { createStepOp, type Step, type StepOp } from "../steps/step-op.ts";
 import { workdirStep } from "../steps/workdir-step.ts";
@@ -16,11 +15,11 @@ import { LogLines } from "./log-lines.ts";
 /** Makes the ops of a build's vertices, and keeps what they find out about the files of contexts. */
 export class StepOps {
   readonly #context: StepContext;
-  readonly #services: RunServices;
+  readonly #services: RunStepServices;
   readonly #sink: ProgressSink;
   readonly #statCacheRows = new Map<string, StatCacheRows[]>();
 
-  constructor(context: Omit<StepContext, "noteDigests">, services: RunServices, sink: ProgressSink) {
+  constructor(context: Omit<StepContext, "noteDigests">, services: RunStepServices, sink: ProgressSink) {
     this.#services = services;
     this.#sink = sink;
     this.#context = {

@@ -26,6 +26,11 @@ export interface Op<R> {
     contents: ReadonlyMap<string, R>,
     signal: AbortSignal,
   ): Promise<CacheKey>;
+  /**
+   * Throws when this machine cannot run the op. Asked as soon as the op is known to have to run, before its inputs are
+   * made: a build that must fail fails early, and one whose op is cached does not.
+   */
+  readonly checkMachine?: () => void;
   /** Does the work. `inputs` holds the results of definition and content inputs. */
   run(inputs: ReadonlyMap<string, R>, signal: AbortSignal): Promise<R>;
 }

@@ -136,6 +136,7 @@ class Solver<R> {
       this.#reportCached(op);
       return identity.hit;
     }
+    await this.#guard(op, async () => op.checkMachine?.());
     const inputs = await this.#resultsById([...op.definitionInputs, ...op.contentInputs]);
     const sharesRun = this.#runs.has(identity.key);
     const result = await memo(this.#runs, identity.key, () =>

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { BuildError } from "../base/errors.ts";
 import { openTree } from "../context/open-tree.ts";
 import type { TreeSpec } from "../context/tree-spec.ts";
+import type { Platform } from "../image/platform.ts";
 import { packDirectoryDiffTask } from "../layer/pack-directory-diff.ts";
 import { resolveInTree } from "../layer/resolve-path.ts";
 import { unpackLayerTask } from "../layer/unpack-layer.ts";
@@ -26,13 +27,20 @@ export interface RunOutput {
 
 type MountOf<K extends RunMount["kind"]> = Extract<RunMount, { readonly kind: K }>;
 
+/** What a RUN step needs. */
+export interface RunStepServices extends RunServices {
+  /** Throws RUNTIME_UNAVAILABLE when the machine cannot run programs of a platform; `command` is for the message. */
+  checkPrograms(platform: Platform, command: string): void;
+}
+
 /** RUN: a directory form, the upper directory of the overlay its process worked on. */
-export function runStep(spec: SpecOf<"run">, context: StepContext, services: RunServices, output: RunOutput): Step {
+export function runStep(spec: SpecOf<"run">, context: StepContext, services: RunStepServices, output: RunOutput): Step {
   const io: ProcessIo = { output: (stream, chunk) => output.write(stream, chunk) };
   return {
     parents: spec.parent === null ? [] : [spec.parent],
     reads: readsOfRun(spec),
     key: async (keys, reads) => runKey(spec, parentKey(keys, spec.parent), reads),
+    checkMachine: () => services.checkPrograms(spec.platform, spec.args.join(" ")),
 
     async hashReads(positions, inputs, signal) {
       const reads = readsOfRun(spec);

@@ -21,6 +21,8 @@ export interface Step {
     inputs: ReadonlyMap<string, Snapshot>,
     signal: AbortSignal,
   ): Promise<readonly ReadContent[]>;
+  /** As `Op.checkMachine`. */
+  readonly checkMachine?: () => void;
   run(inputs: ReadonlyMap<string, Snapshot>, signal: AbortSignal): Promise<Snapshot>;
 }
 
@@ -74,6 +76,7 @@ export function createStepOp(vertex: GraphVertex, step: Step): StepOp {
       const positions = fromVertices.map((read) => read.position);
       return keyWith(keys, await step.hashReads(positions, contents, signal), signal);
     },
+    ...(step.checkMachine === undefined ? {} : { checkMachine: step.checkMachine }),
     run: (results, signal) => step.run(results, signal),
   };
 }

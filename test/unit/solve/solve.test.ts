@@ -226,6 +226,21 @@ describe("solve", () => {
     expect(ended).toBe(true);
   });
 
+  test("an op the machine cannot run fails before its inputs are made, and not at all when it is cached", async () => {
+    const c = new Counters();
+    const refuse = (): never => {
+      throw new BuildError("RUNTIME_UNAVAILABLE", "not here");
+    };
+    const cache = new NumberCache();
+    const input = c.sum("input");
+    const foreign = { ...c.sum("foreign", { on: ["input"] }), checkMachine: refuse };
+    await expect(c.solve([input, foreign], ["foreign"], cache)).rejects.toMatchObject({ code: "RUNTIME_UNAVAILABLE" });
+    expect(c.events).toEqual(["failed foreign RUNTIME_UNAVAILABLE"]);
+
+    await c.solve([input, c.sum("foreign", { on: ["input"] })], ["foreign"], cache);
+    expect((await c.solve([input, foreign], ["foreign"], cache)).get("foreign")).toBe(2);
+  });
+
   test("a chain of 5,000 ops and a fan of 1,000 are solved without running out of stack", async () => {
     const c = new Counters();
     const chain = Array.from({ length: 5000 }, (_, i) => c.sum(`c${i}`, { on: i === 0 ? [] : [`c${i - 1}`] }));
