@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { BuildError } from "../base/errors.ts";
+import { didYouMean } from "../dockerfile/suggest-name.ts";
 
 /** Options every command has. */
 export interface GlobalOptions {
@@ -108,16 +109,22 @@ export async function runCommandLine(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
-    throw usageError(error);
+    throw usageError(error, args, program);
   }
 }
 
 /** commander writes `error: unknown option '--taget'\n(Did you mean --target?)`. */
-function usageError(error: CommanderError): BuildError {
+function usageError(error: CommanderError, args: readonly string[], program: Command): BuildError {
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
-  const code = error.code === "commander.unknownOption" ? "USAGE_UNKNOWN_FLAG" : "USAGE_INVALID";
+  if (error.code === "commander.unknownOption") {
+    const command = program.commands.find((known) => known.name() === args[0]) ?? program.commands[0];
+    const names = command?.options.flatMap(({ long }) => long ?? []) ?? [];
+    const flag = /'(--[^'=]+)/.exec(first)?.[1] ?? "";
+    const help = `see tsbuild ${command?.name()} --help`;
+    return new BuildError("USAGE_UNKNOWN_FLAG", first, { hint: didYouMean(flag, names) ?? help });
+  }
   const suggestion = rest.join(" ").replace(/^\(Did you mean (.*)\?\)$/, 'did you mean "$1"?');
-  return new BuildError(code, first, { hint: suggestion === "" ? "see tsbuild --help" : suggestion });
+  return new BuildError("USAGE_INVALID", first, { hint: suggestion === "" ? "see tsbuild --help" : suggestion });
 }
 
 function createProgram(handlers: CommandHandlers, streams: Streams): Command {

@@ -42,7 +42,7 @@ export class FailureRecorder implements ProgressSink {
       this.#failed === null || !isBuildError(error, "RUN_FAILED")
         ? null
         : { name: this.#names.get(this.#failed) ?? this.#failed, lastLines: this.#lines.get(this.#failed) ?? [] };
-    if (!isBuildError(error) || error.location === undefined || this.#dockerfile === null)
+    if (!isBuildError(error) || this.#dockerfile === null || error.location?.file !== this.#dockerfile.file)
       return { excerpt: null, step, debug };
     const { excerptOfError } = await import("../dockerfile/error-excerpt.ts");
     return { excerpt: await excerptOfError(this.#dockerfile.text, error), step, debug };

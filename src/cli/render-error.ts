@@ -23,7 +23,8 @@ export function renderError(error: unknown, context: ErrorContext): string {
     );
   }
   if (known?.location !== undefined) {
-    parts.push(`${known.location.file}:${known.location.startLine}\n`);
+    const place = `${known.location.file}:${known.location.startLine}`;
+    if (!known.message.startsWith(place)) parts.push(`${place}\n`);
     if (context.excerpt !== null) parts.push(`${rule}\n${context.excerpt}${rule}\n`);
   }
   parts.push(`ERROR: ${describe(known, error)}\n`);

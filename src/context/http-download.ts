@@ -153,9 +153,11 @@ function connectionFailure(error: unknown, what: string, isSilent: boolean): Bui
       : error instanceof Error
         ? error.message
         : String(error);
-  const isRefusedForGood = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|EPROTO/.test(code);
+  const isRefusedForGood = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|EPROTO/.test(code) || reason === "bad port";
   return new BuildError(isRefusedForGood ? "SOURCE_INVALID" : "SOURCE_UNAVAILABLE", `${what}: ${redactUrls(reason)}`, {
     cause: error,
+    // Where nobody listens, nobody will within seconds.
+    details: code === "ECONNREFUSED" ? { attempts: 2 } : {},
   });
 }
 

@@ -41,7 +41,8 @@ export function networkFailure(url: URL, cause: unknown, signal: AbortSignal): B
     hint: "check that the registry runs, its name and port, and the network; then build again",
     details: { host: url.host, cause: code },
   });
-  return new TransientFailure(error);
+  // Where nobody listens, nobody will within seconds; a second attempt is for a server that is just being replaced.
+  return new TransientFailure(error, null, code === "ECONNREFUSED" ? 2 : undefined);
 }
 
 function errorCodeOf(cause: unknown): string {

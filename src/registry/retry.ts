@@ -7,11 +7,14 @@ export class TransientFailure extends Error {
   readonly error: BuildError;
   /** What the server asked for; null when it did not say. */
   readonly retryAfterMs: number | null;
+  /** How often it is worth trying, the first time included. */
+  readonly attempts: number;
 
-  constructor(error: BuildError, retryAfterMs: number | null = null) {
+  constructor(error: BuildError, retryAfterMs: number | null = null, attempts = Number.POSITIVE_INFINITY) {
     super(error.message);
     this.error = error;
     this.retryAfterMs = retryAfterMs;
+    this.attempts = attempts;
   }
 }
 
@@ -39,8 +42,8 @@ export async function pauseBeforeRetry(
   policy: RetryPolicy,
   signal: AbortSignal,
 ): Promise<void> {
-  const { retryAfterMs, error } = failure;
-  if (next >= policy.attempts || (retryAfterMs ?? 0) > longestPauseMs) throw error;
+  const { retryAfterMs, error, attempts } = failure;
+  if (next >= Math.min(attempts, policy.attempts) || (retryAfterMs ?? 0) > longestPauseMs) throw error;
   const step = policy.firstPauseMs * 2 ** (next - 1);
   const pauseMs = Math.max(retryAfterMs ?? 0, step / 2) + (policy.random() * step) / 2;
   try {

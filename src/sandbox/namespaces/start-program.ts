@@ -73,6 +73,10 @@ function prepareStreams(identity: Identity): void {
 
 function notStarted(program: string, status: 126 | 127, reason: string, cause: unknown): BuildError {
   return new BuildError("RUN_FAILED", `exec ${JSON.stringify(program)}: ${reason}`, {
+    hint:
+      status === 127
+        ? `the image has no ${program}: install it in an earlier step, or start from another base`
+        : undefined,
     details: { exitCode: status, program },
     cause,
   });

@@ -15,7 +15,8 @@ export function missingSource(tree: FileTree, spec: TreeSpec, path: string, writ
   const hint =
     (spec.kind === "directory" ? ignoredHint(spec, path) : undefined) ??
     outsideHint(tree, spec, path, written) ??
-    nearNameHint(tree, path);
+    nearNameHint(tree, path) ??
+    `${placeOf(spec)} holds nothing of that name`;
   return new BuildError("CONTEXT_PATH_NOT_FOUND", `${JSON.stringify(`/${path}`)}: not found`, {
     hint,
     details: { path: `/${path}` },
@@ -38,7 +39,7 @@ const decisivePattern = (patterns: readonly IgnorePattern[], path: string): Igno
   patterns.findLast(({ pattern }) => !pattern.startsWith("!") && compilePatterns([pattern]).matches(path));
 
 function outsideHint(tree: FileTree, spec: TreeSpec, path: string, written: string): string | undefined {
-  const place = spec.kind === "directory" ? "the build context" : "the stage or image";
+  const place = placeOf(spec);
   if (leavesRoot(written)) {
     return `${JSON.stringify(written)} leads out of ${place}; only what is inside can be copied, so it means "/${path}"`;
   }
@@ -46,6 +47,8 @@ function outsideHint(tree: FileTree, spec: TreeSpec, path: string, written: stri
   if (link?.type !== "symlink" || link.target === null) return undefined;
   return `it is a symbolic link to ${JSON.stringify(link.target)}, which does not exist inside ${place}`;
 }
+
+const placeOf = (spec: TreeSpec): string => (spec.kind === "directory" ? "the build context" : "the stage or image");
 
 function leavesRoot(written: string): boolean {
   let depth = 0;

@@ -236,6 +236,19 @@ describe("withRetries", () => {
     expect(web.requests).toHaveLength(1);
   });
 
+  test("repeats no more than an error says is worth it", async () => {
+    const refused = new BuildError("SOURCE_UNAVAILABLE", "refused", { details: { attempts: 2 } });
+    let attempts = 0;
+    const work = async (): Promise<never> => {
+      attempts += 1;
+      throw refused;
+    };
+    await expect(withRetries(work, { attempts: 5, delayMs: () => 1 }, new AbortController().signal)).rejects.toBe(
+      refused,
+    );
+    expect(attempts).toBe(2);
+  });
+
   test("does not repeat what fails for good", async () => {
     let runs = 0;
     const work = (): Promise<never> => {

@@ -36,6 +36,13 @@ test("what is not transient is not tried again", async () => {
   expect(policy.pauses).toEqual([]);
 });
 
+test("a failure that says so is tried less often", async () => {
+  const policy = instantRetries(4);
+  const refused = new TransientFailure(new BuildError("SOURCE_UNAVAILABLE", "refused"), null, 2);
+  await rejectionOf(withRetries(policy, signal, () => Promise.reject(refused)));
+  expect(policy.pauses).toHaveLength(1);
+});
+
 test("an abort ends a pause", async () => {
   const controller = new AbortController();
   const work = withRetries({ ...defaultRetryPolicy, firstPauseMs: 1e6 }, controller.signal, () => {

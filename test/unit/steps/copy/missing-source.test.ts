@@ -42,7 +42,7 @@ describe("a source that does not exist", () => {
     ["makefile", '"/makefile": not found', 'did you mean "/Makefile"?'],
     ["src/mian.ts", '"/src/mian.ts": not found', 'did you mean "/src/main.ts"?'],
     ["scr/main.ts", '"/scr/main.ts": not found', 'did you mean "/src"?'],
-    ["nothing-like-it", '"/nothing-like-it": not found', undefined],
+    ["nothing-like-it", '"/nothing-like-it": not found', "the build context holds nothing of that name"],
     [
       "../other/x",
       '"/other/x": not found',
