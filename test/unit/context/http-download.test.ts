@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { digestOf } from "../../../src/base/digest.ts";
+import { BuildError } from "../../../src/base/errors.ts";
 import { type DownloadRequest, download } from "../../../src/context/http-download.ts";
 import { type RetryPolicy, withRetries } from "../../../src/context/retry.ts";
 import { useTemporaryDirectory } from "../../support/temporary-directory.ts";
