@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { BuildError, isBuildError } from "../base/errors.ts";
 import type { BuildReceipt, BuildRequest } from "../engine/build-request.ts";
 import { openEngine } from "../engine/engine.ts";
-import { formatPlatform, parsePlatform } from "../image/platform.ts";
+import { formatPlatform, type Platform, parsePlatform } from "../image/platform.ts";
 import { type OutputSpec, parseOutputFlag } from "../output/parse-output-flag.ts";
 import type { Entitlement } from "../plan/plan-input.ts";
 import {
@@ -124,7 +124,7 @@ export function toRequest(context: string, options: BuildOptions): BuildRequest 
     tags: options.tag,
     buildArgs: parseBuildArgs(options.buildArg, process.env),
     target: options.target ?? null,
-    platforms: options.platform.map(parsePlatform),
+    platforms: options.platform.map(parsePlatformFlag),
     noCache: options.cache ? (options.cacheFilter.length === 0 ? false : options.cacheFilter) : true,
     pull: options.pull === true,
     labels: parsePairs("label", options.label),
@@ -145,6 +145,15 @@ export function toRequest(context: string, options: BuildOptions): BuildRequest 
 /** Without `-o` the image goes to the store. */
 function outputsOf(options: BuildOptions): readonly OutputSpec[] {
   return options.output.length === 0 ? [parseOutputFlag("type=image")] : options.output.map(parseOutputFlag);
+}
+
+function parsePlatformFlag(text: string): Platform {
+  try {
+    return parsePlatform(text);
+  } catch (error) {
+    if (!isBuildError(error)) throw error;
+    throw new BuildError("USAGE_INVALID", `--platform: ${error.message}`, { hint: error.hint, cause: error });
+  }
 }
 
 function parseEntitlement(text: string): Entitlement {

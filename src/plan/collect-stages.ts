@@ -25,7 +25,10 @@ export function collectStages(
     const { from } = stage;
     const named = located(from.location, () => {
       const baseName = expandFrom(input, globals, from.base, from, warnings);
-      if (baseName === "") throw new BuildError("STAGE_INVALID", `base name (${from.base}) should not be blank`);
+      if (baseName === "")
+        throw new BuildError("STAGE_INVALID", `base name (${from.base}) should not be blank`, {
+          hint: "give its ARG a default above the first FROM, or a value with --build-arg",
+        });
       return { baseName, platform: expandPlatform(input, globals, from, warnings) };
     });
     const replacement = from.stageName === null ? null : contexts.find(from.stageName, named.platform ?? target);

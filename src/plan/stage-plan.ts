@@ -61,7 +61,10 @@ export class StageTable {
   /** The stage with that number, counted from 0. Throws STAGE_NOT_FOUND. */
   at(index: number): StagePlan {
     const plan = this.stages[index];
-    if (plan === undefined) throw new BuildError("STAGE_NOT_FOUND", `invalid stage index ${index}`);
+    if (plan === undefined)
+      throw new BuildError("STAGE_NOT_FOUND", `invalid stage index ${index}`, {
+        hint: `stages are counted from 0, the last one is ${this.stages.length - 1}`,
+      });
     return plan;
   }
 

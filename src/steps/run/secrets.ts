@@ -27,7 +27,10 @@ async function readSecretFile(id: string, path: string): Promise<Buffer> {
     }
   } catch (error) {
     if (!hasErrno(error, "ENOENT", "EACCES", "EISDIR", "ENOTDIR", "EPERM", "ELOOP")) throw error;
-    throw new BuildError("SECRET_NOT_FOUND", `secret ${id}: file ${path} cannot be read`, { cause: error });
+    throw new BuildError("SECRET_NOT_FOUND", `secret ${id}: file ${path} cannot be read`, {
+      hint: `it is named by --secret id=${id}; the path is taken from the working directory`,
+      cause: error,
+    });
   }
 }
 
