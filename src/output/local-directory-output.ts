@@ -3,6 +3,7 @@ import { mkdir, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { TaskRunner } from "../base/task.ts";
 import type { LayerStore } from "../store/layer-store.ts";
+import { makeDirectories } from "../store/make-directories.ts";
 import { removeTree } from "../store/remove-tree.ts";
 import { withDestinationErrors } from "./destination-error.ts";
 import { mergeDirectoryTask } from "./merge-directory.ts";
@@ -14,6 +15,8 @@ import { writeRootfsDirectoryTask } from "./write-rootfs-directory.ts";
 export interface LocalDirectoryOptions {
   readonly destination: string;
   readonly splitPlatforms: boolean | null;
+  /** The time of all files, in seconds since 1970; null: each keeps its own. */
+  readonly epoch: number | null;
 }
 
 /**
@@ -25,9 +28,9 @@ export function localDirectoryOutput(options: LocalDirectoryOptions, layers: Lay
   const { destination } = options;
   return {
     async write(images, signal) {
-      const roots = await rootfsSpecsOf(images, options.splitPlatforms, layers, signal);
+      const roots = await rootfsSpecsOf(images, options.splitPlatforms, options.epoch, layers, signal);
       const into = await targetOf(destination);
-      const made = await withDestinationErrors(destination, () => mkdir(into, { recursive: true }));
+      const made = await withDestinationErrors(destination, () => makeDirectories(into));
       const stage = join(into, `.tsbuild-${randomBytes(6).toString("hex")}`);
       try {
         await withDestinationErrors(destination, () => mkdir(stage, { mode: 0o700 }));
@@ -39,7 +42,7 @@ export function localDirectoryOutput(options: LocalDirectoryOptions, layers: Lay
         return { manifest: null, summary: `wrote ${files} files to ${destination}` };
       } catch (error) {
         await removeStage(stage);
-        if (made !== undefined) await removeMade(into, made);
+        if (made !== null) await removeMade(into, made);
         throw error;
       }
     },

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BuildError } from "../base/errors.ts";
 import type { Descriptor } from "../image/descriptor.ts";
@@ -7,6 +7,7 @@ import { parseImageIndex } from "../image/image-index.ts";
 import { mediaTypes } from "../image/media-types.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { LayerStore } from "../store/layer-store.ts";
+import { makeDirectories } from "../store/make-directories.ts";
 import { isMissing } from "../store/storage-error.ts";
 import type { ArchiveMember } from "./archive-stream.ts";
 import { withDestinationErrors } from "./destination-error.ts";
@@ -92,8 +93,8 @@ class AddedFiles {
   }
 
   async directory(path: string): Promise<void> {
-    const first = await withDestinationErrors(this.#destination, () => mkdir(path, { recursive: true }));
-    if (first !== undefined) this.#paths.push(first);
+    const first = await withDestinationErrors(this.#destination, () => makeDirectories(path));
+    if (first !== null) this.#paths.push(first);
   }
 
   /** Bytes written; 0 when the file is there with this size. */

@@ -1,14 +1,14 @@
-import { type Digest, digestOf } from "../base/digest.ts";
+import { type DiffId, type Digest, digestOf } from "../base/digest.ts";
 import { parseImageConfig } from "../image/config-json.ts";
 import type { Descriptor } from "../image/descriptor.ts";
 import { serializeImageIndex } from "../image/image-index.ts";
 import { serializeManifest } from "../image/manifest.ts";
 import { type Compression, mediaTypes } from "../image/media-types.ts";
-import { formatPlatform } from "../image/platform.ts";
 import { compressionOf } from "../store/blob-format.ts";
 import type { LayerStore } from "../store/layer-store.ts";
 import type { PlatformImage } from "./output.ts";
-import type { AnnotationLevel, LayerCompression, OutputAnnotation } from "./parse-output-flag.ts";
+import { type AnnotationLevel, isForPlatform, type OutputAnnotation } from "./output-annotation.ts";
+import type { LayerCompression } from "./parse-output-flag.ts";
 
 /** How images become manifests. */
 export interface OciOptions {
@@ -83,11 +83,11 @@ async function makeManifest(
   const { format, force } = options.compression;
   const types = layerTypes[options.ociMediaTypes ? "oci" : "docker"];
   const blobs = await Promise.all(image.diffIds.map((diffId) => layerStore.blob(diffId, format, signal, force)));
-  const layers = blobs.map(({ mediaType, digest, size }) => ({
-    mediaType: types[compressionOf(mediaType)],
-    digest,
-    size,
-  }));
+  const layers = blobs.map(({ mediaType, digest, size }, at) => {
+    const own = image.layerAnnotations?.get(image.diffIds[at] as DiffId);
+    const layer = { mediaType: types[compressionOf(mediaType)], digest, size };
+    return own === undefined ? layer : { ...layer, annotations: own };
+  });
   const config = add(options.ociMediaTypes ? mediaTypes.ociConfig : mediaTypes.dockerConfig, image.config);
   const mediaType = options.ociMediaTypes ? mediaTypes.ociManifest : mediaTypes.dockerManifest;
   const annotations = new Map([...image.annotations, ...annotationsFor("manifest", image, options)]);
@@ -124,9 +124,8 @@ function annotationsFor(
   image: PlatformImage | null,
   options: OciOptions,
 ): readonly (readonly [string, string])[] {
-  const platform = image === null ? null : formatPlatform(image.platform);
   return options.annotations
-    .filter((given) => given.level === level && (given.platform === null || given.platform === platform))
+    .filter((given) => given.level === level && (image === null || isForPlatform(given, image.platform)))
     .map(({ key, value }) => [key, value] as const);
 }
 

@@ -28,6 +28,13 @@ export interface OutputParts {
   /** Full references (`--tag`), for outputs that name none themselves. */
   readonly names: readonly string[];
   readonly nowMs: () => number;
+  /** SOURCE_DATE_EPOCH of the build in seconds; null for none. */
+  readonly epoch: number | null;
+}
+
+/** The epoch that counts for an output. */
+export function epochOf(spec: OutputSpec, epochOfBuild: number | null): number | null {
+  return spec.kind === "cacheonly" || spec.epoch === "of the build" ? epochOfBuild : spec.epoch;
 }
 
 /** The output a spec asks for; null for `cacheonly`. Pushing is not done here: `image` stores, if it is to. */
@@ -44,9 +51,9 @@ export function openOutput(spec: OutputSpec, parts: OutputParts): Output | null 
     case "image":
       return spec.store ? imageStoreOutput(names, parts.images, blobs, parts.nowMs) : null;
     case "tar":
-      return rootfsTarOutput(spec, layers, stdout);
+      return rootfsTarOutput({ ...spec, epoch: epochOf(spec, parts.epoch) }, layers, stdout);
     case "local":
-      return localDirectoryOutput(spec, layers, parts.runner);
+      return localDirectoryOutput({ ...spec, epoch: epochOf(spec, parts.epoch) }, layers, parts.runner);
     case "cacheonly":
       return null;
   }

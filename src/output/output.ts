@@ -11,6 +11,8 @@ export interface PlatformImage {
   readonly diffIds: readonly DiffId[];
   /** OCI annotations for the manifest. */
   readonly annotations: ReadonlyMap<string, string>;
+  /** Annotations for the descriptors of layers. */
+  readonly layerAnnotations?: ReadonlyMap<DiffId, Readonly<Record<string, string>>>;
 }
 
 /** What was written. */

@@ -1,10 +1,10 @@
 import { BuildError } from "../base/errors.ts";
 import { didYouMean } from "../dockerfile/suggest-name.ts";
 import type { Compression } from "../image/media-types.ts";
-import { formatPlatform, parsePlatform } from "../image/platform.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
 import type { BlobFormat } from "../store/layer-store.ts";
 import { parseCsvLine } from "./csv-line.ts";
+import { type AnnotationLevel, annotationPlatform, type OutputAnnotation } from "./output-annotation.ts";
 
 /** How layers are to be compressed. */
 export interface LayerCompression {
@@ -13,16 +13,8 @@ export interface LayerCompression {
   readonly force: boolean;
 }
 
-/** Where in an OCI image an annotation goes. */
-export type AnnotationLevel = "manifest" | "index" | "manifest-descriptor" | "index-descriptor";
-
-export interface OutputAnnotation {
-  readonly level: AnnotationLevel;
-  /** As `formatPlatform` has it; null for all platforms. */
-  readonly platform: string | null;
-  readonly key: string;
-  readonly value: string;
-}
+/** What an output says about SOURCE_DATE_EPOCH: seconds, null for none, or nothing: what the build says counts. */
+export type OutputEpoch = number | null | "of the build";
 
 interface ImageOptions {
   /** Full references; empty when the flag names none. */
@@ -31,6 +23,17 @@ interface ImageOptions {
   readonly annotations: readonly OutputAnnotation[];
   /** False for the media types of docker. */
   readonly ociMediaTypes: boolean;
+  readonly epoch: OutputEpoch;
+  /** No file in the layers of the build is younger than the epoch. */
+  readonly rewriteTimestamps: boolean;
+}
+
+interface RootfsOptions {
+  readonly destination: string;
+  /** A folder for each platform; null: if there are several. */
+  readonly splitPlatforms: boolean | null;
+  /** The time of all files. */
+  readonly epoch: OutputEpoch;
 }
 
 /** What `--output` asks for. `destination` is a path, or `-` for standard output. */
@@ -38,26 +41,32 @@ export type OutputSpec =
   | ({ readonly kind: "oci"; readonly destination: string; readonly isArchive: boolean } & ImageOptions)
   | ({ readonly kind: "docker"; readonly destination: string } & ImageOptions)
   | ({ readonly kind: "image"; readonly push: boolean; readonly store: boolean } & ImageOptions)
-  | { readonly kind: "tar"; readonly destination: string; readonly splitPlatforms: boolean | null }
-  | { readonly kind: "local"; readonly destination: string; readonly splitPlatforms: boolean | null }
+  | ({ readonly kind: "tar" } & RootfsOptions)
+  | ({ readonly kind: "local" } & RootfsOptions)
   | { readonly kind: "cacheonly" };
 
 type OutputKind = "oci" | "docker" | "image" | "registry" | "tar" | "local" | "cacheonly";
 
-const imageKeys = ["name", "compression", "compression-level", "force-compression", "oci-mediatypes"];
+const imageKeys = [
+  "name",
+  "compression",
+  "compression-level",
+  "force-compression",
+  "oci-mediatypes",
+  "rewrite-timestamp",
+  "source-date-epoch",
+];
 const keysOf: Readonly<Record<OutputKind, readonly string[]>> = {
   oci: ["dest", "tar", ...imageKeys],
   docker: ["dest", ...imageKeys],
   image: ["push", "store", ...imageKeys],
   registry: ["store", ...imageKeys],
-  tar: ["dest", "platform-split"],
-  local: ["dest", "platform-split"],
+  tar: ["dest", "platform-split", "source-date-epoch"],
+  local: ["dest", "platform-split", "source-date-epoch"],
   cacheonly: [],
 };
 /** Options BuildKit has for images and this program does not. */
 const unsupportedKeys = new Set([
-  "rewrite-timestamp",
-  "source-date-epoch",
   "unpack",
   "push-by-digest",
   "registry.insecure",
@@ -82,8 +91,12 @@ export function parseOutputFlag(text: string): OutputSpec {
   if (fields === null || text === "")
     throw invalid(text, "quotes do not match", 'write it like type=oci,dest=image.tar, or "name=a,b" in quotes');
   if (fields.length === 1 && fields[0] === text && !text.startsWith("type=")) {
-    if (text === "-") return { kind: "tar", destination: "-", splitPlatforms: null };
-    return { kind: "local", destination: text, splitPlatforms: null };
+    return {
+      kind: text === "-" ? "tar" : "local",
+      destination: text,
+      splitPlatforms: null,
+      epoch: "of the build",
+    };
   }
   const options = new Options(text, fields);
   const kind = options.text("type");
@@ -108,12 +121,12 @@ export function parseOutputFlag(text: string): OutputSpec {
     case "registry":
       return { kind: "image", push: true, store: options.flag("store") ?? true, ...parseImageOptions(options, "gzip") };
     case "tar":
-      return { kind, destination: options.text("dest") ?? "-", splitPlatforms: options.flag("platform-split") };
+      return { kind, ...parseRootfsOptions(options.text("dest") ?? "-", options) };
     case "local": {
       const destination = options.text("dest");
       if (destination === null || destination === "-")
         throw invalid(text, "dest is missing", "type=local needs a directory: add dest=DIR");
-      return { kind, destination, splitPlatforms: options.flag("platform-split") };
+      return { kind, ...parseRootfsOptions(destination, options) };
     }
     case "cacheonly":
       return { kind };
@@ -137,8 +150,16 @@ function parseImageOptions(options: Options, defaultCompression: Compression): I
     compression: { format: options.blobFormat(defaultCompression), force: options.flag("force-compression") ?? false },
     annotations: options.annotations(),
     ociMediaTypes: options.flag("oci-mediatypes") ?? true,
+    epoch: options.epoch(),
+    rewriteTimestamps: options.flag("rewrite-timestamp") ?? false,
   };
 }
+
+const parseRootfsOptions = (destination: string, options: Options): RootfsOptions => ({
+  destination,
+  splitPlatforms: options.flag("platform-split"),
+  epoch: options.epoch(),
+});
 
 const normalizeName = (name: string): string => formatReference(parseReference(name.trim()));
 
@@ -185,6 +206,15 @@ class Options {
     throw invalid(this.#flag, `${key}: got ${JSON.stringify(value)}, want true or false`);
   }
 
+  /** `source-date-epoch`; empty switches it off. */
+  epoch(): OutputEpoch {
+    const value = this.#values.get("source-date-epoch");
+    if (value === undefined) return "of the build";
+    if (value === "") return null;
+    if (/^[+-]?\d{1,15}$/.test(value)) return Number(value);
+    throw invalid(this.#flag, `source-date-epoch: got ${JSON.stringify(value)}, want seconds since 1970`);
+  }
+
   blobFormat(defaultCompression: Compression): BlobFormat {
     const given = this.text("compression");
     const compression = given === null ? defaultCompression : compressions.get(given);
@@ -212,7 +242,7 @@ class Options {
       return [
         {
           level: (level ?? "manifest") as AnnotationLevel,
-          platform: platform === undefined || platform === "" ? null : formatPlatform(parsePlatform(platform)),
+          platform: annotationPlatform(platform ?? ""),
           key,
           value,
         },

@@ -15,20 +15,24 @@ export interface RootfsSpec {
   /** Folder it is put into; "" for none. */
   readonly folder: string;
   readonly layers: readonly LayerLocation[];
+  /** The time of all files, in seconds since 1970; null: each keeps its own. */
+  readonly epoch: number | null;
 }
 
 /**
  * Everything in a root file system, under the paths it is written to, each directory before its content; the folder
  * itself too. Contents are verified while they are read.
  */
-export function* rootfsEntries({ folder, layers }: RootfsSpec): Generator<TarEntry, void> {
+export function* rootfsEntries({ folder, layers, epoch }: RootfsSpec): Generator<TarEntry, void> {
   const tree = openRootfsView(layers);
+  const times = epoch === null ? {} : { mtimeSeconds: epoch, mtimeNanos: 0 };
   const root = tree.lstat("");
-  if (folder !== "" && root !== null) yield { row: { ...root, path: folder }, open: () => readerOf(Buffer.alloc(0)) };
+  if (folder !== "" && root !== null)
+    yield { row: { ...root, ...times, path: folder }, open: () => readerOf(Buffer.alloc(0)) };
   for (const { row, open } of flattenTree(tree)) {
     const target = row.type === "hardlink" ? childPath(folder, row.target ?? "") : row.target;
     yield {
-      row: { ...row, path: childPath(folder, row.path), target },
+      row: { ...row, ...times, path: childPath(folder, row.path), target },
       open: () => verifiedReader(open(), row.path),
     };
   }
@@ -41,6 +45,7 @@ export function* rootfsEntries({ folder, layers }: RootfsSpec): Generator<TarEnt
 export async function rootfsSpecsOf(
   images: readonly PlatformImage[],
   splitPlatforms: boolean | null,
+  epoch: number | null,
   layers: LayerStore,
   signal: AbortSignal,
 ): Promise<readonly RootfsSpec[]> {
@@ -53,6 +58,7 @@ export async function rootfsSpecsOf(
     images.map(async ({ platform, diffIds }) => ({
       folder: split ? platformFolder(platform) : "",
       layers: await Promise.all(diffIds.map((diffId) => layers.readable(diffId, signal))),
+      epoch,
     })),
   );
 }

@@ -9,13 +9,15 @@ import { writeDestination } from "./write-destination.ts";
 export interface RootfsTarOptions {
   readonly destination: string;
   readonly splitPlatforms: boolean | null;
+  /** The time of all files, in seconds since 1970; null: each keeps its own. */
+  readonly epoch: number | null;
 }
 
 /** The merged root file system as a tar. */
 export function rootfsTarOutput(options: RootfsTarOptions, layers: LayerStore, stdout: Writable): Output {
   return {
     async write(images, signal) {
-      const roots = await rootfsSpecsOf(images, options.splitPlatforms, layers, signal);
+      const roots = await rootfsSpecsOf(images, options.splitPlatforms, options.epoch, layers, signal);
       const sizeBytes = await writeDestination(options.destination, toAsync(rootfsTar(roots)), stdout, signal);
       return { manifest: null, summary: writtenSummary(options.destination, sizeBytes) };
     },

@@ -5,6 +5,7 @@ import { readSmallFile, replaceFile } from "./atomic-file.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { DirectoryBlobStore } from "./directory-blob-store.ts";
 import { ImageStore } from "./image-store.ts";
+import { makeDirectories } from "./make-directories.ts";
 import { Pins } from "./pins.ts";
 import { systemErrorCode, withStorageErrors } from "./storage-error.ts";
 import { lockShared, type StoreLock } from "./store-lock.ts";
@@ -96,7 +97,7 @@ async function hasFormat(root: string): Promise<boolean> {
 
 async function createStore(root: string): Promise<void> {
   await withStorageErrors(root, async () => {
-    await mkdir(root, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    await makeDirectories(root, 0o700).catch((error: unknown) => {
       if (systemErrorCode(error) === "EEXIST" || systemErrorCode(error) === "ENOTDIR") throw notADirectory(root);
       throw error;
     });
