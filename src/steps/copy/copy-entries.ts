@@ -44,8 +44,8 @@ export function copyFile(
 
 /**
  * Copies what `filter` selects in directory `source` of `tree` (null: everything) into `destination`. A new destination
- * is a new directory, an existing one stays what it is; either gets the source's mtime. Directories inside are merged
- * and take the source's attributes. Throws as `copyFile`.
+ * is a new directory, an existing one stays what it is; either gets the source's mtime, unless that is a tree's root,
+ * which no layer has a time for. Directories inside are merged and take the source's attributes. Throws as `copyFile`.
  */
 export function copyDirectory(
   tree: FileTree,

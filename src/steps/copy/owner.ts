@@ -13,7 +13,8 @@ const databaseLimitBytes = 10 * 1024 * 1024;
 
 /**
  * The owner `user[:group]` names: ids, or names looked up in /etc/passwd and /etc/group of `root` (null: there is no
- * file system to look in). A number alone is user and group; an unknown user is root, an unknown group changes nothing.
+ * file system to look in). A number alone is user and group; an unknown user is root, an unknown group changes nothing,
+ * and an empty part on either side of the colon is 0.
  * Throws DOCKERFILE_BAD_ARGUMENT for a name when `root` is null.
  */
 export function lookupOwner(text: string, root: FileTree | null): Owner {
@@ -27,9 +28,9 @@ export function lookupOwner(text: string, root: FileTree | null): Owner {
   return { uid: owner.uid, gid: gid ?? owner.gid };
 }
 
-/** Ids are 32 bits signed; "root" needs no file. */
+/** Ids are 32 bits signed; "root" and "" need no file. */
 function parseId(text: string): number | null {
-  if (text === "root") return 0;
+  if (text === "root" || text === "") return 0;
   return /^\d{1,10}$/.test(text) && Number(text) <= 0x7fff_ffff ? Number(text) : null;
 }
 
