@@ -15,7 +15,7 @@ export interface Metadata {
   readonly uid: number;
   readonly gid: number;
   readonly mtimeSeconds: number;
-  /** 0 to 999,999,999. Layers made here have whole seconds. */
+  /** 0 to 999,999,999; 0 in a layer whose tar was made here. */
   readonly mtimeNanos: number;
   /** Values in base64, keyed by name (`security.capability`); null when there are none. */
   readonly xattrs: Readonly<Record<string, string>> | null;

@@ -26,7 +26,7 @@ export interface PackedLayer {
 export interface LayerWriter {
   /**
    * `content` is read to its end and closed; null for everything but files. Throws CONTEXT_FILE_CHANGED when it is not
-   * `row.size` bytes long, BLOB_DIGEST_MISMATCH when it does not have the digest it promises. Times are cut to seconds.
+   * `row.size` bytes long, BLOB_DIGEST_MISMATCH when it does not have the digest it promises. The tar has times in whole seconds.
    * Returns the digest of the content; null when there is none.
    */
   add(row: NewRow, content: FileReader | null): Digest | null;
@@ -40,7 +40,8 @@ const bufferBytes = 1 << 20;
 
 /**
  * Starts a layer in an existing `directory`: writes `<directory>/index` and, with `keepTar`, `<directory>/tar`.
- * Without `keepTar` the tar is only hashed.
+ * Without `keepTar` the tar is only hashed, and the index has the times of the directory it was made from, to the
+ * nanosecond.
  */
 export function openLayerWriter(directory: string, options: { readonly keepTar: boolean }): LayerWriter {
   const index = new LayerIndexWriter(join(directory, "index"), true);
@@ -50,15 +51,15 @@ export function openLayerWriter(directory: string, options: { readonly keepTar: 
       const header = encodeTarHeader(row);
       tar.append(header);
       const offset = tar.sizeBytes;
-      const whole = { ...row, mtimeNanos: 0 };
+      const kept = options.keepTar ? { ...row, mtimeNanos: 0 } : row;
       if (row.type !== "file") {
-        index.add({ ...whole, digest: null, offset: null });
+        index.add({ ...kept, digest: null, offset: null });
         return null;
       }
       if (content === null) throw new BuildError("INTERNAL", `no content for file ${JSON.stringify(row.path)}`);
       try {
         const digest = tar.appendContent(row, content);
-        index.add({ ...whole, digest, offset });
+        index.add({ ...kept, digest, offset });
         return digest;
       } finally {
         content.close();

@@ -130,11 +130,14 @@ class DiffWalk {
     this.#emit(row, row.type === "file" ? openRegularFile(host, row.size) : null);
   }
 
-  /** A copy that overlayfs made has the old time, but layers made here know times in seconds only: then content decides. */
+  /**
+   * A copy that overlayfs made has the time of the lower file, which has whole seconds if it was unpacked from a tar. The
+   * content is read in any case: a file can be replaced by another one of the same tick of the clock.
+   */
   #isUnchanged({ row, host }: Found, lower: Entry): boolean {
     if (lower.type !== row.type || !hasSameAttributes(row, lower)) return false;
     if (row.size !== lower.size || row.target !== lower.target || row.mtimeSeconds !== lower.mtimeSeconds) return false;
-    if (row.mtimeNanos !== 0 && lower.mtimeNanos !== 0) return row.mtimeNanos === lower.mtimeNanos;
+    if (row.mtimeNanos !== 0 && row.mtimeNanos !== lower.mtimeNanos) return false;
     return row.type !== "file" || digestOfContent(openRegularFile(host, row.size)) === this.#lower.digest(lower);
   }
 
