@@ -91,14 +91,17 @@ type Seed = NonNullable<MountOf<"cache">["seed"]>;
 const seedsOf = (spec: SpecOf<"run">): readonly Seed[] =>
   mountsOf(spec, "cache").flatMap(({ seed }) => (seed === null ? [] : [seed]));
 
-/** Overlay directories of a snapshot, topmost first; unpacked if needed, several at a time. */
+/**
+ * Overlay directories of a snapshot, topmost first; unpacked if needed, several at a time. Equal layers are one
+ * directory, which overlayfs takes only once: the topmost one shows and hides all that the others would.
+ */
 async function directoriesOf(
   snapshot: Snapshot | null,
   context: StepContext,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const layers = [...(snapshot?.layers ?? [])].reverse();
-  return Promise.all(layers.map(({ diffId }) => context.layers.directory(diffId, signal)));
+  const topmostFirst = (snapshot?.layers ?? []).map(({ diffId }) => diffId).reverse();
+  return Promise.all([...new Set(topmostFirst)].map((diffId) => context.layers.directory(diffId, signal)));
 }
 
 /**
@@ -113,7 +116,7 @@ async function bindSource(
 ): Promise<RunSource> {
   if (mount.source.kind !== "context") {
     const snapshot = mount.source.kind === "vertex" ? (inputs.get(mount.source.vertex) ?? null) : null;
-    return { kind: "layers", directories: await directoriesOf(snapshot, context, signal) };
+    return { lowers: await directoriesOf(snapshot, context, signal), path: mount.path };
   }
   const tree = await context.openContext(mount.source.name, signal);
   const resolved = resolveInTree(openTree(tree), mount.path, "all");
@@ -131,7 +134,7 @@ async function bindSource(
     signal,
   );
   await context.layers.commitTar(workDirectory, layer);
-  return { kind: "layers", directories: [await context.layers.directory(layer.diffId, signal)] };
+  return { lowers: [await context.layers.directory(layer.diffId, signal)], path: `/${resolved}` };
 }
 
 /** What a new cache begins with: a copy of a directory of a stage, an image or a context. */

@@ -37,7 +37,7 @@ export async function runProcess(
   const work = join(inputs.temporary, "work");
   await mkdir(upper);
   await mkdir(work, { mode: 0o700 });
-  await copyRootMetadata(inputs.lowers[0], upper);
+  await copyRootOwner(inputs.lowers[0], upper);
   const { mounts, secretEnv, close } = await resolveMounts(spec, inputs, services, signal);
   const sandbox: SandboxSpec = {
     args: spec.args.length === 0 ? ["sh", "-c", ""] : spec.args,
@@ -88,11 +88,14 @@ function unsuccessful(args: readonly string[], error: BuildError): BuildError {
   );
 }
 
-/** The upper directory is what the root looks like: its mode and owner must be those of the parent's root. */
-async function copyRootMetadata(lower: string | undefined, upper: string): Promise<void> {
-  const root = lower === undefined ? { mode: 0o755, uid: 0, gid: 0 } : await stat(lower);
-  await chown(upper, root.uid, root.gid);
-  await chmod(upper, root.mode & 0o7777);
+/**
+ * The upper directory is what the root looks like. No layer has a row for the root, so its mode is what unpacking one
+ * makes of it; its owner stays what an earlier step of the build made of it, as BuildKit has it.
+ */
+async function copyRootOwner(lower: string | undefined, upper: string): Promise<void> {
+  const { uid, gid } = lower === undefined ? { uid: 0, gid: 0 } : await stat(lower);
+  await chown(upper, uid, gid);
+  await chmod(upper, 0o755);
 }
 
 const pipeMount = ({ name, content }: RunSpec["pipes"][number]): SandboxMount => ({

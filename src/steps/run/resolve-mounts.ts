@@ -8,10 +8,12 @@ import { readSecret, type SecretSource } from "./secrets.ts";
 export type RunSpec = Extract<OpSpec, { readonly kind: "run" }>;
 
 /** A tree a step mounts, as it lies on this machine. */
-export type RunSource =
+export interface RunSource {
   /** Overlay directories, topmost first; none for an empty tree. */
-  | { readonly kind: "layers"; readonly directories: readonly string[] }
-  | { readonly kind: "directory"; readonly path: string };
+  readonly lowers: readonly string[];
+  /** What of it is mounted. */
+  readonly path: string;
+}
 
 /** What a new cache begins with. */
 export interface CacheSeed {
@@ -50,11 +52,7 @@ export interface ResolvedMounts {
 
 type MountOf<K extends RunMount["kind"]> = Extract<RunMount, { readonly kind: K }>;
 
-function bindMount({ target, path, readOnly }: MountOf<"bind">, source: RunSource): SandboxMount {
-  if (source.kind === "directory" && readOnly) {
-    return { kind: "bind", source: source.path, subPath: path, target, readOnly };
-  }
-  const lowers = source.kind === "directory" ? [source.path] : source.directories;
+function bindMount({ target, readOnly }: MountOf<"bind">, { lowers, path }: RunSource): SandboxMount {
   return { kind: "overlay", lowers, subPath: path, target, readOnly };
 }
 

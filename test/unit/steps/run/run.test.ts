@@ -27,7 +27,7 @@ const spec: RunSpec = {
   shmSizeBytes: null,
   ulimits: [],
   pipes: [],
-  platform: { os: "linux", architecture: "amd64", variant: "", osVersion: "", osFeatures: [] },
+  platform: { os: "linux", architecture: "amd64", variant: "", osVersion: "" },
 };
 const never = new AbortController().signal;
 const silent = { output: () => {} };
@@ -90,12 +90,12 @@ describe("a RUN", () => {
     expect(existsSync(join(temporary.path, "dir"))).toBe(true);
   });
 
-  test("works on a root with the mode of its parent's", async () => {
+  test("works on a root with the mode that every unpacked layer has", async () => {
     const lower = join(temporary.path, "lower");
     mkdirSync(lower);
     chmodSync(lower, 0o1555);
     const { upper } = await run({}, { lowers: [lower] });
-    expect(statSync(upper).mode & 0o7777).toBe(0o1555);
+    expect(statSync(upper).mode & 0o7777).toBe(0o755);
   });
 
   test("has its heredoc scripts in /dev/pipes", async () => {
@@ -121,15 +121,18 @@ describe("a RUN", () => {
       { kind: "secret", id: "s", target: null, env: "ONLY", required: true, ...owner },
       { kind: "ssh", id: "default", target: "/8", required: false, ...owner },
     ];
-    const layers = { kind: "layers", directories: ["/top", "/low"] } as const;
-    const directory = { kind: "directory", path: "/context" } as const;
-    const sandbox = await run({ mounts }, { binds: [layers, directory, directory] }, undefined, {
+    const binds = [
+      { lowers: ["/top", "/low"], path: "/a" },
+      { lowers: ["/context"], path: "/where-b-leads" },
+      { lowers: [], path: "/" },
+    ];
+    const sandbox = await run({ mounts }, { binds }, undefined, {
       secrets: [{ id: "s", kind: "file", path: join(temporary.path, "token") }],
     });
     expect(sandbox.mounts).toEqual([
       { kind: "overlay", lowers: ["/top", "/low"], subPath: "/a", target: "/1", readOnly: true },
-      { kind: "bind", source: "/context", subPath: "/b", target: "/2", readOnly: true },
-      { kind: "overlay", lowers: ["/context"], subPath: "/", target: "/3", readOnly: false },
+      { kind: "overlay", lowers: ["/context"], subPath: "/where-b-leads", target: "/2", readOnly: true },
+      { kind: "overlay", lowers: [], subPath: "/", target: "/3", readOnly: false },
       {
         kind: "bind",
         source: expect.stringMatching(/\/mounts\/[0-9a-f]{64}\/0\/content$/),
