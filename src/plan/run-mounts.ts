@@ -50,7 +50,7 @@ function planMount(flag: MountFlag, scope: MountScope): RunMount {
         sizeBytes: flag.sizeBytes === 0 ? null : flag.sizeBytes,
       };
     case "secret":
-      return planSecret(flag);
+      return planSecret(flag, scope);
     case "ssh":
       return planSsh(flag);
   }
@@ -82,7 +82,7 @@ function planCache(flag: MountFlag, scope: MountScope): RunMount {
   };
 }
 
-function planSecret(flag: MountFlag): RunMount {
+function planSecret(flag: MountFlag, scope: MountScope): RunMount {
   const id = notEmpty(flag.source) ?? notEmpty(flag.id) ?? (flag.target === null ? null : baseName(flag.target));
   if (id === null)
     throw new BuildError("MOUNT_INVALID", "invalid secret mount: got no id, want one of id, source, target");
@@ -90,7 +90,7 @@ function planSecret(flag: MountFlag): RunMount {
   return {
     kind: "secret",
     id,
-    target: target === null ? null : absolutePath("/", target),
+    target: target === null ? null : absolutePath(scope.workingDir, target),
     // without a name of its own the variable is called like the secret
     env: flag.env === "" ? id : flag.env,
     required: flag.required,

@@ -31,7 +31,8 @@ import { mountOverlay } from "./overlay.ts";
 export interface PreparedMount {
   readonly target: string;
   readonly type: "file" | "directory";
-  attach(path: string): void;
+  /** `isNew`: the place was made for this mount. */
+  attach(path: string, isNew: boolean): void;
 }
 
 const O_PATH = 0x200000;
@@ -106,9 +107,9 @@ function prepareTmpfs(request: Extract<SandboxMount, { kind: "tmpfs" }>): Prepar
   return {
     target: request.target,
     type: "directory",
-    attach: (path) => {
-      // as runc has it: a tmpfs over a directory takes over its mode
-      const mode = (statSync(encodeName(path)).mode & 0o7777).toString(8);
+    attach: (path, isNew) => {
+      // as runc has it: a tmpfs over a directory of the image takes over its mode
+      const mode = isNew ? "1777" : (statSync(encodeName(path)).mode & 0o7777).toString(8);
       const size = request.sizeBytes === null ? "" : `,size=${request.sizeBytes}`;
       const flags = mountFlags.noSuid | mountFlags.noDev;
       mount({ source: "tmpfs", target: encodeName(path), type: "tmpfs", flags, data: `mode=${mode}${size}` });
@@ -144,5 +145,8 @@ export function prepareMounts(requests: readonly SandboxMount[], staging: Stagin
 
 /** Gives every mount its place below the root of this process, in the given order. */
 export function attachMounts(mounts: readonly PreparedMount[], points: MountPoints): void {
-  for (const { target, type, attach } of mounts) attach(points.prepare(target, type));
+  for (const { target, type, attach } of mounts) {
+    const { path, isNew } = points.prepare(target, type);
+    attach(path, isNew);
+  }
 }

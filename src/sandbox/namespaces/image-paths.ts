@@ -78,8 +78,10 @@ export class MountPoints {
   }
 
   /** The path of mount point `target` without symlinks, made if it is not there. Throws RUN_FAILED when it cannot be one. */
-  prepare(target: string, type: MountStub["type"]): string {
+  prepare(target: string, type: MountStub["type"]): { readonly path: string; readonly isNew: boolean } {
+    let isNew = false;
     const path = walk(target, type, (missing, isLast) => {
+      isNew ||= isLast;
       const missingType = isLast ? type : "directory";
       makeMountPoint(missing, missingType);
       const parent = lstatSync(encodeName(parentOf(missing)), { bigint: true });
@@ -92,7 +94,7 @@ export class MountPoints {
         `mount target ${JSON.stringify(target)} is inside /proc, where nothing may be mounted`,
       );
     }
-    return path;
+    return { path, isNew };
   }
 }
 

@@ -1,4 +1,13 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { makeNode } from "../../sys/files.ts";
 import { attachMount, cloneMount, mount, mountFlags } from "../../sys/mount.ts";
 import { hasErrno } from "../../sys/system-error.ts";
@@ -21,7 +30,6 @@ const links = [
   ["stdin", "/proc/self/fd/0"],
   ["stdout", "/proc/self/fd/1"],
   ["stderr", "/proc/self/fd/2"],
-  ["core", "/proc/kcore"],
   ["ptmx", "pts/ptmx"],
 ] as const;
 
@@ -61,6 +69,8 @@ export function mountDev(shmSizeBytes: number, nodes: DeviceMounts["nodes"], may
     attachMount(mountFd, `/dev/${name}`);
   }
   for (const [name, target] of links) symlinkSync(target, `/dev/${name}`);
+  // Not every kernel has it.
+  if (existsSync("/proc/kcore")) symlinkSync("/proc/kcore", "/dev/core");
   for (const name of ["pts", "shm", "mqueue"]) mkdirSync(`/dev/${name}`, { mode: 0o755 });
   mountAt("/dev/pts", "devpts", noSuid | noExec, "newinstance,ptmxmode=0666,mode=0620,gid=5");
   mountAt("/dev/shm", "tmpfs", noSuid | noDev | noExec, `mode=1777,size=${shmSizeBytes}`);
