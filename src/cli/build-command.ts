@@ -7,6 +7,7 @@ import { formatPlatform, type Platform, parsePlatform } from "../image/platform.
 import { type OutputSpec, parseOutputFlag } from "../output/parse-output-flag.ts";
 import type { Entitlement } from "../plan/plan-input.ts";
 import {
+  parseAnnotations,
   parseBuildArgs,
   parseExtraHosts,
   parseNamedContexts,
@@ -128,7 +129,7 @@ export function toRequest(context: string, options: BuildOptions): BuildRequest 
     noCache: options.cache ? (options.cacheFilter.length === 0 ? false : options.cacheFilter) : true,
     pull: options.pull === true,
     labels: parsePairs("label", options.label),
-    annotations: parsePairs("annotation", options.annotation),
+    annotations: parseAnnotations(options.annotation),
     network: options.network as BuildRequest["network"],
     extraHosts: parseExtraHosts(options.addHost),
     shmSizeBytes: options.shmSize === undefined ? null : parseSize("shm-size", options.shmSize),

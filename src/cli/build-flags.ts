@@ -1,5 +1,6 @@
 import { BuildError } from "../base/errors.ts";
 import type { BuildRequest, SshSource } from "../engine/build-request.ts";
+import { type AnnotationLevel, annotationPlatform, type OutputAnnotation } from "../output/output-annotation.ts";
 import type { SecretSource } from "../steps/run/secrets.ts";
 
 const invalid = (flag: string, value: string, problem: string, hint?: string): BuildError =>
@@ -31,6 +32,37 @@ export function parsePairs(flag: string, values: readonly string[]): ReadonlyMap
       return split === -1 ? [value, ""] : [value.slice(0, split), value.slice(split + 1)];
     }),
   );
+}
+
+const annotationTarget = /^(manifest|index|manifest-descriptor|index-descriptor)(?:\[([A-Za-z0-9_./*-]*)\])?$/;
+
+/** `[level[platform],…:]key=value`, as docker buildx has it; without a level the manifest is meant. */
+export function parseAnnotations(values: readonly string[]): readonly OutputAnnotation[] {
+  return values.flatMap((value) => {
+    const split = value.indexOf("=");
+    const name = split === -1 ? value : value.slice(0, split);
+    const colon = name.indexOf(":");
+    const key = name.slice(colon + 1);
+    if (key === "") throw invalid("annotation", value, "no name before =");
+    const targets = colon === -1 ? ["manifest"] : name.slice(0, colon).split(",");
+    return targets.map((target) => {
+      const [, level, platform = ""] = annotationTarget.exec(target) ?? [];
+      if (level === undefined)
+        throw invalid(
+          "annotation",
+          value,
+          `${JSON.stringify(target)} is no place for an annotation`,
+          "places: manifest, index, manifest-descriptor, index-descriptor, each with [os/arch] if you like",
+        );
+      if (platform !== "" && level.startsWith("index")) throw invalid("annotation", value, "an index has no platform");
+      return {
+        level: level as AnnotationLevel,
+        platform: annotationPlatform(platform),
+        key,
+        value: split === -1 ? "" : value.slice(split + 1),
+      };
+    });
+  });
 }
 
 /** `--build-context name=source`. */

@@ -205,7 +205,7 @@ function addBuild(program: Command, handlers: CommandHandlers): void {
     .addOption(repeatableList("--no-cache-filter <stage>", "do not use the cache for these stages"))
     .option("--pull", "ask the registry for base images even if they are in the store")
     .addOption(repeatable("--label <name=value>", "label of the image"))
-    .addOption(repeatable("--annotation <name=value>", "OCI annotation of the image"))
+    .addOption(repeatable("--annotation <[place:]name=value>", "OCI annotation of the manifest, index, …-descriptor"))
     .addOption(new Option("--network <mode>", "network of RUN").choices(["default", "none", "host"]).default("default"))
     .addOption(repeatable("--add-host <name:address>", "line for /etc/hosts in RUN"))
     .option("--shm-size <size>", "size of /dev/shm in RUN (default: 64m)")

@@ -2,6 +2,7 @@ import type { Readable, Writable } from "node:stream";
 import type { Digest } from "../base/digest.ts";
 import type { Platform } from "../image/platform.ts";
 import type { OutputReceipt } from "../output/output.ts";
+import type { OutputAnnotation } from "../output/output-annotation.ts";
 import type { OutputSpec } from "../output/parse-output-flag.ts";
 import type { BuildWarning } from "../plan/build-graph.ts";
 import type { Entitlement } from "../plan/plan-input.ts";
@@ -30,7 +31,8 @@ export interface BuildRequest {
   /** Ask the registry for bases even if they are in the store. */
   readonly pull: boolean;
   readonly labels: ReadonlyMap<string, string>;
-  readonly annotations: ReadonlyMap<string, string>;
+  /** For every output that makes manifests. */
+  readonly annotations: readonly OutputAnnotation[];
   readonly network: "default" | "none" | "host";
   readonly extraHosts: readonly { readonly name: string; readonly address: string }[];
   readonly shmSizeBytes: number | null;

@@ -1,18 +1,15 @@
 import type { ProgressSink } from "../base/build-event.ts";
-import { digestOf } from "../base/digest.ts";
 import { BuildError, isBuildError, toWire, withFacts } from "../base/errors.ts";
-import { assembleImage } from "../image/assemble-image.ts";
-import { serializeImageConfig } from "../image/config-json.ts";
-import type { PlatformImage } from "../output/output.ts";
-import type { BuildGraph, ImageDraft } from "../plan/build-graph.ts";
+import type { BuildGraph } from "../plan/build-graph.ts";
 import { type SolveObserver, solve } from "../solve/solve.ts";
 import type { Snapshot } from "../steps/snapshot.ts";
 import type { StepOp } from "../steps/step-op.ts";
 import type { CacheRecords } from "../store/cache-records.ts";
 import type { BuildRequest } from "./build-request.ts";
+import type { BuiltImage } from "./finish-images.ts";
 import { SnapshotCache } from "./snapshot-cache.ts";
 
-/** Makes what the graph describes; the images are complete, but have not gone anywhere. */
+/** Makes what the graph describes: the layers of its images, which are not assembled and have not gone anywhere. */
 export async function solveGraph(
   graph: BuildGraph,
   ops: readonly StepOp[],
@@ -20,7 +17,7 @@ export async function solveGraph(
   records: CacheRecords,
   sink: ProgressSink,
   signal: AbortSignal,
-): Promise<readonly PlatformImage[]> {
+): Promise<readonly BuiltImage[]> {
   sink.emit({
     kind: "plan",
     atMs: Date.now(),
@@ -35,26 +32,11 @@ export async function solveGraph(
   } catch (error) {
     throw locate(error, graph, observer.failedVertex());
   }
-  return graph.images.map((draft) => assemble(draft, graph, results, request));
-}
-
-function assemble(
-  draft: ImageDraft,
-  graph: BuildGraph,
-  results: ReadonlyMap<string, Snapshot>,
-  request: BuildRequest,
-): PlatformImage {
-  const layers = draft.rootfs === null ? [] : results.get(draft.rootfs)?.layers;
-  if (layers === undefined) throw new BuildError("INTERNAL", `vertex ${draft.rootfs} has no result`);
-  const image = assembleImage({ ...draft, layers, epoch: graph.epoch });
-  const config = serializeImageConfig(image);
-  return {
-    platform: image.platform,
-    config,
-    imageId: digestOf(config),
-    diffIds: image.diffIds,
-    annotations: request.annotations,
-  };
+  return graph.images.map((draft) => {
+    const layers = draft.rootfs === null ? [] : results.get(draft.rootfs)?.layers;
+    if (layers === undefined) throw new BuildError("INTERNAL", `vertex ${draft.rootfs} has no result`);
+    return { draft, layers };
+  });
 }
 
 /** Turns what the solver tells into events; vertices cancelled before they began are not shown. */

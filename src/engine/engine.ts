@@ -2,8 +2,10 @@ import type { ProgressSink } from "../base/build-event.ts";
 import type { Digest } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
-import { checkDestination, openOutput } from "../output/open-output.ts";
+import { checkDestination, epochOf, openOutput } from "../output/open-output.ts";
 import type { OutputReceipt, PlatformImage } from "../output/output.ts";
+import type { OutputAnnotation } from "../output/output-annotation.ts";
+import type { BuildWarning } from "../plan/build-graph.ts";
 import { RegistryBlobs } from "../registry/registry-blobs.ts";
 import type { RegistryClient } from "../registry/registry-client.ts";
 import { requireProgramsOf } from "../sandbox/foreign-programs.ts";
@@ -25,6 +27,7 @@ import {
   type TargetsReport,
   targetsOfRequest,
 } from "./describe-build.ts";
+import { type BuiltImage, finishImages } from "./finish-images.ts";
 import { ImageResolver } from "./image-resolver.ts";
 import { openRegistry } from "./open-registry.ts";
 import { type PlanParts, planRequest } from "./plan-request.ts";
@@ -113,12 +116,9 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
       };
       const ops = new StepOps(context, services, sink);
       try {
-        const platformImages = await solveGraph(graph, ops.of(graph), request, records, sink, signal);
-        return {
-          images: platformImages.map(({ platform, imageId }) => ({ platform, imageId })),
-          outputs: await writeOutputs(platformImages, request, store, layers, tasks, signal),
-          warnings: graph.warnings,
-        };
+        const built = await solveGraph(graph, ops.of(graph), request, records, sink, signal);
+        const written = await writeOutputs(built, request, graph.epoch, store, layers, tasks, signal);
+        return { ...written, warnings: [...graph.warnings, ...rewriteWarnings(request, graph.epoch)] };
       } finally {
         ops.saveStatCaches();
       }
@@ -135,20 +135,34 @@ function checkNames(request: BuildRequest): void {
     if (parseReference(tag).digest !== null)
       throw new BuildError("REFERENCE_INVALID", `tag ${JSON.stringify(tag)}: a digest cannot be given to an image`);
   }
+  checkAnnotations(request);
   if (request.outputs.some((output) => output.kind === "image" && output.push))
     throw new BuildError("EXPORT_UNSUPPORTED", "pushing to a registry is not supported", {
       hint: "write an archive with -o type=oci,dest=FILE and push that with another tool",
     });
 }
 
+/** Only several platforms make an index. */
+function checkAnnotations({ annotations, outputs, platforms }: BuildRequest): void {
+  const all = [...annotations, ...outputs.flatMap((spec) => ("annotations" in spec ? spec.annotations : []))];
+  const onIndex = all.find(({ level }) => level === "index" || level === "index-descriptor");
+  if (onIndex === undefined || platforms.length > 1) return;
+  throw new BuildError("EXPORT_UNSUPPORTED", `annotation ${onIndex.level}:${onIndex.key}: one platform has no index`, {
+    hint: "build several platforms, or annotate the manifest",
+  });
+}
+
+/** Writes what was built to every output; the images are those of the first. */
 async function writeOutputs(
-  images: readonly PlatformImage[],
+  built: readonly BuiltImage[],
   request: BuildRequest,
+  epoch: number | null,
   store: Store,
   layers: LayerStore,
   tasks: WorkerPool,
   signal: AbortSignal,
-): Promise<readonly OutputReceipt[]> {
+): Promise<Pick<BuildReceipt, "images" | "outputs">> {
+  const { annotations } = request;
   const parts = {
     layers,
     blobs: store.blobs,
@@ -157,11 +171,33 @@ async function writeOutputs(
     stdout: request.stdout,
     names: request.tags.map((tag) => formatReference(parseReference(tag))),
     nowMs: Date.now,
+    epoch,
   };
-  const receipts: OutputReceipt[] = [];
-  for (const spec of request.outputs) {
+  const outputs: OutputReceipt[] = [];
+  let first: readonly PlatformImage[] | null = null;
+  for (const given of request.outputs) {
+    const spec = "annotations" in given ? { ...given, annotations: annotationsFor(given, annotations) } : given;
+    const images = await finishImages(built, spec, { layers, tasks, annotations, epoch }, signal);
+    first ??= images;
     const output = openOutput(spec, parts);
-    if (output !== null) receipts.push(await output.write(images, signal));
+    if (output !== null) outputs.push(await output.write(images, signal));
   }
-  return receipts;
+  const images =
+    first ?? (await finishImages(built, { kind: "cacheonly" }, { layers, tasks, annotations, epoch }, signal));
+  return { images: images.map(({ platform, imageId }) => ({ platform, imageId })), outputs };
+}
+
+/** Annotations of the manifest are part of the image itself; what an output says of its own counts more. */
+const annotationsFor = (
+  spec: { readonly annotations: readonly OutputAnnotation[] },
+  ofBuild: readonly OutputAnnotation[],
+): readonly OutputAnnotation[] => [...ofBuild.filter(({ level }) => level !== "manifest"), ...spec.annotations];
+
+function rewriteWarnings(request: BuildRequest, epoch: number | null): readonly BuildWarning[] {
+  const isInVain = request.outputs.some(
+    (spec) => "rewriteTimestamps" in spec && spec.rewriteTimestamps && epochOf(spec, epoch) === null,
+  );
+  if (!isInVain) return [];
+  const message = "rewrite-timestamp=true changes nothing without SOURCE_DATE_EPOCH or source-date-epoch=";
+  return [{ rule: "RewriteTimestamp", message, location: null }];
 }

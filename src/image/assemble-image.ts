@@ -19,14 +19,15 @@ export interface ImageParts {
   readonly history: readonly HistoryPart[];
   /** Layers of the base image, then one for each row of kind "layer", lowest first. */
   readonly layers: readonly { readonly diffId: DiffId; readonly createdAtMs: number }[];
-  /** SOURCE_DATE_EPOCH in seconds: the latest time a new row may have; null for none. */
+  /** SOURCE_DATE_EPOCH in seconds: the time of every new row; null for none. */
   readonly epoch: number | null;
 }
 
 /**
- * The config of a finished image. A layer's row gets the time the layer was made; a row without a layer that of the
- * layer before it, of the first new layer when it precedes that, or of the base when there is no new layer: building
- * again from the cache gives the same bytes. Base rows are kept. Throws INTERNAL when rows and layers do not pair.
+ * The config of a finished image. Without an epoch a layer's row gets the time the layer was made; a row without a layer
+ * that of the layer before it, of the first new layer when it precedes that, or of the base when there is no new layer:
+ * building again from the cache gives the same bytes. Base rows are kept. Throws INTERNAL when rows and layers do not
+ * pair.
  */
 export function assembleImage(parts: ImageParts): ImageConfig {
   const base = parts.history.flatMap((part) => (part.kind === "base" ? [part.row] : []));
@@ -75,8 +76,9 @@ function timeNewRows(
   baseLayers: number,
   baseTime: string | null,
 ): readonly HistoryRow[] {
-  const times = parts.layers.slice(baseLayers).map((layer) => clampedTime(layer.createdAtMs, parts.epoch));
-  let time = times[0] ?? timeWithoutLayers(baseTime, parts.epoch);
+  const epochMs = parts.epoch === null ? null : parts.epoch * 1000;
+  const times = parts.layers.slice(baseLayers).map((layer) => formatTimestamp(epochMs ?? layer.createdAtMs));
+  let time = times[0] ?? (epochMs === null ? baseTime : formatTimestamp(epochMs));
   let next = 0;
   return fresh.map((part) => {
     const isLayer = part.kind === "layer";
@@ -87,14 +89,6 @@ function timeNewRows(
     return { created: time, createdBy: part.createdBy, author: "", comment: part.comment, emptyLayer: !isLayer };
   });
 }
-
-function timeWithoutLayers(baseTime: string | null, epoch: number | null): string | null {
-  if (epoch === null) return baseTime;
-  return baseTime !== null && Date.parse(baseTime) <= epoch * 1000 ? baseTime : formatTimestamp(epoch * 1000);
-}
-
-const clampedTime = (atMs: number, epoch: number | null): string =>
-  formatTimestamp(epoch === null ? atMs : Math.min(atMs, epoch * 1000));
 
 const lastTime = (rows: readonly HistoryRow[]): string | null =>
   rows.findLast((row) => row.created !== null)?.created ?? null;

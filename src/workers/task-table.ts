@@ -1,6 +1,7 @@
 import { BuildError } from "../base/errors.ts";
 import type { Task } from "../base/task.ts";
 import { openTarContext, openTarContextTask } from "../context/tar-context.ts";
+import { clampLayerTimes, clampLayerTimesTask } from "../layer/clamp-layer-times.ts";
 import { compressBlock, compressBlockTask } from "../layer/compress-block.ts";
 import { packDirectoryDiff, packDirectoryDiffTask } from "../layer/pack-directory-diff.ts";
 import { unpackLayer, unpackLayerTask } from "../layer/unpack-layer.ts";
@@ -20,6 +21,7 @@ const bind = <In, Out>(task: Task<In, Out>, work: (input: In) => Out | Promise<O
 /** Every task a worker thread can be asked for. */
 const table: ReadonlyMap<string, TaskFunction> = new Map([
   bind(openTarContextTask, openTarContext),
+  bind(clampLayerTimesTask, clampLayerTimes),
   bind(compressBlockTask, compressBlock),
   bind(packDirectoryDiffTask, packDirectoryDiff),
   bind(unpackLayerTask, unpackLayer),

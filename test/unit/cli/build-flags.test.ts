@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  parseAnnotations,
   parseBuildArgs,
   parseExtraHosts,
   parseNamedContexts,
@@ -97,4 +98,26 @@ test("--label without = is an empty label, --build-context without = is refused"
   ]);
   expect([...parseNamedContexts(["base=docker-image://x"])]).toEqual([["base", "docker-image://x"]]);
   expect(() => parseNamedContexts(["base"])).toThrow(usage);
+});
+
+describe("--annotation", () => {
+  test.each([
+    ["a.b=c=d", [{ level: "manifest", platform: null, key: "a.b", value: "c=d" }]],
+    ["a", [{ level: "manifest", platform: null, key: "a", value: "" }]],
+    ["a=http://x", [{ level: "manifest", platform: null, key: "a", value: "http://x" }]],
+    ["index:a=b", [{ level: "index", platform: null, key: "a", value: "b" }]],
+    [
+      "manifest[linux/arm64/v8],manifest-descriptor[linux/*],index-descriptor:a=b",
+      [
+        { level: "manifest", platform: "linux/arm64", key: "a", value: "b" },
+        { level: "manifest-descriptor", platform: "linux/*", key: "a", value: "b" },
+        { level: "index-descriptor", platform: null, key: "a", value: "b" },
+      ],
+    ],
+  ])("%s", (text, want) => expect(parseAnnotations([text])).toEqual(want));
+
+  test.each(["=b", "index:=b", "layer:a=b", ":a=b", "manifest,:a=b", "index[linux/amd64]:a=b", "manifest[linux:a=b"])(
+    "%s is refused",
+    (text) => expect(() => parseAnnotations([text])).toThrow(usage),
+  );
 });

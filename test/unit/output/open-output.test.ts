@@ -76,6 +76,7 @@ describe("an image goes to the store", () => {
       stdout: new PassThrough(),
       names,
       nowMs: () => 1234.5,
+      epoch: null,
     });
 
   test("under every name, with its config", async () => {

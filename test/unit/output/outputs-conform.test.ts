@@ -45,7 +45,11 @@ describeOutput("rootfs tar", () => {
     images,
     hasManifest: false,
     open: (directory) =>
-      rootfsTarOutput({ destination: join(directory, "rootfs.tar"), splitPlatforms: null }, images.layers, unused),
+      rootfsTarOutput(
+        { destination: join(directory, "rootfs.tar"), splitPlatforms: null, epoch: null },
+        images.layers,
+        unused,
+      ),
   };
 });
 
@@ -56,7 +60,7 @@ describeOutput("local directory", () => {
     hasManifest: false,
     open: (directory) =>
       localDirectoryOutput(
-        { destination: join(directory, "root"), splitPlatforms: null },
+        { destination: join(directory, "root"), splitPlatforms: null, epoch: null },
         images.layers,
         images.runner,
       ),

@@ -4,16 +4,24 @@ import { parseOutputFlag } from "../../../src/output/parse-output-flag.ts";
 import { thrownBy } from "../../support/thrown-by.ts";
 
 const gzip = { format: { compression: "gzip", level: null }, force: false };
-const image = { names: [], compression: gzip, annotations: [], ociMediaTypes: true };
+const epoch = "of the build";
+const image = {
+  names: [],
+  compression: gzip,
+  annotations: [],
+  ociMediaTypes: true,
+  epoch,
+  rewriteTimestamps: false,
+};
 
 describe("an output", () => {
   test.each([
-    ["out", { kind: "local", destination: "out", splitPlatforms: null }],
-    ["-", { kind: "tar", destination: "-", splitPlatforms: null }],
-    ["dest=odd", { kind: "local", destination: "dest=odd", splitPlatforms: null }],
-    ["type=local,dest=out,platform-split=false", { kind: "local", destination: "out", splitPlatforms: false }],
-    ["type=tar,dest=x.tar", { kind: "tar", destination: "x.tar", splitPlatforms: null }],
-    ["type=tar", { kind: "tar", destination: "-", splitPlatforms: null }],
+    ["out", { kind: "local", destination: "out", splitPlatforms: null, epoch }],
+    ["-", { kind: "tar", destination: "-", splitPlatforms: null, epoch }],
+    ["dest=odd", { kind: "local", destination: "dest=odd", splitPlatforms: null, epoch }],
+    ["type=local,dest=out,platform-split=false", { kind: "local", destination: "out", splitPlatforms: false, epoch }],
+    ["type=tar,dest=x.tar", { kind: "tar", destination: "x.tar", splitPlatforms: null, epoch }],
+    ["type=tar", { kind: "tar", destination: "-", splitPlatforms: null, epoch }],
     ["type=oci,dest=x.tar", { kind: "oci", destination: "x.tar", isArchive: true, ...image }],
     ["dest=x,type=oci", { kind: "oci", destination: "x", isArchive: true, ...image }],
     ["type=oci,dest=x,tar=false", { kind: "oci", destination: "x", isArchive: false, ...image }],
@@ -50,6 +58,15 @@ describe("an output", () => {
     expect(parseOutputFlag(`type=oci,${options}`)).toMatchObject({ compression });
   });
 
+  test.each([
+    ["type=oci,rewrite-timestamp=true", { rewriteTimestamps: true, epoch: "of the build" }],
+    ["type=image,source-date-epoch=1700000000", { epoch: 1_700_000_000 }],
+    ["type=local,dest=x,source-date-epoch=0", { epoch: 0 }],
+    ["type=tar,source-date-epoch=", { epoch: null }],
+  ])("%s sets times", (text, want) => {
+    expect(parseOutputFlag(text)).toMatchObject(want);
+  });
+
   test("takes several names in quotes", () => {
     expect(parseOutputFlag('type=image,"name=ns/a:1,127.0.0.1:5000/b"')).toMatchObject({
       names: ["docker.io/ns/a:1", "127.0.0.1:5000/b:latest"],
@@ -58,13 +75,14 @@ describe("an output", () => {
 
   test("takes annotations for levels and platforms", () => {
     const text =
-      "type=oci,annotation.a.B=1,annotation-index.c=2,annotation[linux/arm64/v8].d=3,annotation-manifest-descriptor[linux/amd64].e==";
+      "type=oci,annotation.a.B=1,annotation-index.c=2,annotation[linux/arm64/v8].d=3,annotation-manifest-descriptor[linux/amd64].e==,annotation[linux/*].f=4";
     expect(parseOutputFlag(text)).toMatchObject({
       annotations: [
         { level: "manifest", platform: null, key: "a.B", value: "1" },
         { level: "index", platform: null, key: "c", value: "2" },
         { level: "manifest", platform: "linux/arm64", key: "d", value: "3" },
         { level: "manifest-descriptor", platform: "linux/amd64", key: "e", value: "=" },
+        { level: "manifest", platform: "linux/*", key: "f", value: "4" },
       ],
     });
   });
@@ -86,7 +104,10 @@ describe("an output", () => {
     ["type=oci,compression=estargz", "EXPORT_UNSUPPORTED", undefined],
     ["type=oci,compression-level=10", "USAGE_INVALID", undefined],
     ["type=oci,compression=zstd,compression-level=-1", "USAGE_INVALID", undefined],
-    ["type=oci,rewrite-timestamp=true", "EXPORT_UNSUPPORTED", undefined],
+    ["type=oci,source-date-epoch=yesterday", "USAGE_INVALID", undefined],
+    ["type=oci,rewrite-timestamp=maybe", "USAGE_INVALID", undefined],
+    ["type=tar,rewrite-timestamp=true", "USAGE_INVALID", undefined],
+    ["type=oci,unpack=true", "EXPORT_UNSUPPORTED", undefined],
     ["type=image,name=UPPER", "REFERENCE_INVALID", undefined],
     ['type=oci,"dest=x', "USAGE_INVALID", "write it like"],
   ] as const)("%j is refused with %s", (text, code, hint) => {

@@ -15,12 +15,20 @@ const images = useStoredImages();
 const never = new AbortController().signal;
 const out = (name = ""): string => join(images.path, "out", name);
 
-const writeLocal = (built: readonly PlatformImage[], splitPlatforms: boolean | null = null) =>
-  localDirectoryOutput({ destination: out(), splitPlatforms }, images.layers, images.runner).write(built, never);
+const writeLocal = (
+  built: readonly PlatformImage[],
+  splitPlatforms: boolean | null = null,
+  epoch: number | null = null,
+) =>
+  localDirectoryOutput({ destination: out(), splitPlatforms, epoch }, images.layers, images.runner).write(built, never);
 
-async function writeTar(built: readonly PlatformImage[], splitPlatforms: boolean | null = null) {
+async function writeTar(
+  built: readonly PlatformImage[],
+  splitPlatforms: boolean | null = null,
+  epoch: number | null = null,
+) {
   const destination = join(images.path, "rootfs.tar");
-  await rootfsTarOutput({ destination, splitPlatforms }, images.layers, new PassThrough()).write(built, never);
+  await rootfsTarOutput({ destination, splitPlatforms, epoch }, images.layers, new PassThrough()).write(built, never);
   return listTar(readFileSync(destination));
 }
 
@@ -56,6 +64,17 @@ describe("a rootfs tar", () => {
     expect(members[1]?.mtime).toBe(1_600_000_000);
   });
 
+  test("with an epoch has that time for everything", async () => {
+    const built = [await images.make("amd64", [dir("d"), file("d/old", "", { mtimeSeconds: 5 }), symlink("l", "d")])];
+    const members = await writeTar(built, true, 1000);
+    expect(members.map(({ name, mtime }) => `${name} ${mtime}`)).toEqual([
+      "linux_amd64/ 1000",
+      "linux_amd64/d/ 1000",
+      "linux_amd64/d/old 1000",
+      "linux_amd64/l 1000",
+    ]);
+  });
+
   test("of several platforms has a folder for each", async () => {
     const built = [
       await images.make("arm64", [file("a", "2"), hardlink("b", "a")]),
@@ -80,6 +99,12 @@ describe("a rootfs tar", () => {
 });
 
 describe("a local directory", () => {
+  test("with an epoch has that time for everything", async () => {
+    const built = [await images.make("amd64", [dir("d"), file("d/f"), symlink("l", "d")])];
+    await writeLocal(built, null, 1000);
+    for (const name of ["d", "d/f", "l"]) expect(lstatSync(out(name)).mtimeMs).toBe(1_000_000);
+  });
+
   test("is the merge of all layers, with modes and times", async () => {
     await writeLocal([await images.make("amd64", ...stack)]);
     expect(listTree(out())).toEqual([
@@ -148,7 +173,11 @@ describe("a local directory", () => {
 
   test("is made with its parents, and not left behind after a failure", async () => {
     const destination = join(images.path, "a/b/c");
-    const output = localDirectoryOutput({ destination, splitPlatforms: null }, images.layers, images.runner);
+    const output = localDirectoryOutput(
+      { destination, splitPlatforms: null, epoch: null },
+      images.layers,
+      images.runner,
+    );
     const image = await images.make("amd64", [file("f", "content")]);
     const { tarFile } = await images.layers.readable(
       image.diffIds[0] ??
