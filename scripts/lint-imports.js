@@ -29,8 +29,6 @@ const wrappers = {
   fzstd: "layer/zstd.ts",
   "seek-bzip": "layer/bzip2.ts",
   "xz-decompress": "layer/xz.ts",
-  minimatch: "context/pattern-matcher.ts",
-  "fast-glob": "context/wildcard.ts",
   piscina: "workers/worker-pool.ts",
   ora: "cli/spinner.ts",
   commander: "cli/command-line.ts",
