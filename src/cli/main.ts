@@ -1,4 +1,4 @@
-import { exitCodeOf } from "../base/errors.ts";
+import { BuildError, exitCodeOf } from "../base/errors.ts";
 import { type CommandHandlers, runCommandLine } from "./command-line.ts";
 import { parseCall } from "./parse-call.ts";
 import { renderError } from "./render-error.ts";
@@ -28,6 +28,8 @@ const handlers: CommandHandlers = {
 export async function main(args: readonly string[]): Promise<number> {
   const out = (text: string): void => void process.stdout.write(text);
   const err = (text: string): void => void process.stderr.write(text);
+  tolerateClosedReader(process.stdout, err);
+  tolerateClosedReader(process.stderr, () => {});
   try {
     await runCommandLine(args, handlers, { out, err });
     return 0;
@@ -36,4 +38,14 @@ export async function main(args: readonly string[]): Promise<number> {
     err(renderError(error, { excerpt: null, step: null, debug: args.includes("--debug") }));
     return exitCodeOf(error);
   }
+}
+
+/** A reader that goes away, as in `tsbuild images | head -1`, has what it wants; that text cannot be written is an error. */
+function tolerateClosedReader(stream: NodeJS.WriteStream, err: (text: string) => void): void {
+  stream.on("error", (cause: NodeJS.ErrnoException) => {
+    if (cause.code === "EPIPE") return;
+    const error = new BuildError("EXPORT_DESTINATION_INVALID", `output cannot be written: ${cause.message}`, { cause });
+    err(renderError(error, { excerpt: null, step: null, debug: false }));
+    process.exit(exitCodeOf(error));
+  });
 }
