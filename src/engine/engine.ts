@@ -29,7 +29,6 @@ import {
 } from "./describe-build.ts";
 import { type BuiltImage, finishImages } from "./finish-images.ts";
 import { ImageResolver } from "./image-resolver.ts";
-import { openRegistry } from "./open-registry.ts";
 import { type PlanParts, planRequest } from "./plan-request.ts";
 import { RemoteContexts } from "./remote-contexts.ts";
 import { StepOps } from "./step-ops.ts";
@@ -66,7 +65,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
   const runtime = new NamespaceRuntime();
   let registry: Promise<RegistryClient> | null = null;
   const useRegistry = (): Promise<RegistryClient> => {
-    registry ??= openRegistry(settings.environment);
+    registry ??= import("./open-registry.ts").then(({ openRegistry }) => openRegistry(settings.environment));
     return registry;
   };
   const remoteBlobs: RemoteBlobs = {

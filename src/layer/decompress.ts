@@ -2,9 +2,7 @@ import { once } from "node:events";
 import { Readable } from "node:stream";
 import { createGunzip, type Gunzip } from "node:zlib";
 import { BuildError, isBuildError } from "../base/errors.ts";
-import { decompressBzip2 } from "./bzip2.ts";
 import { type ArchiveCompression, detectCompression, magicBytes } from "./magic.ts";
-import { decompressXz } from "./xz.ts";
 import { createZstdDecompress, decompressZstd } from "./zstd.ts";
 
 const outputChunkBytes = 1 << 18;
@@ -27,8 +25,8 @@ export async function decompress(
   }
   try {
     if (compression === "none") for (const chunk of all) write(chunk);
-    else if (compression === "xz") await decompressXz(all, write);
-    else if (compression === "bzip2") decompressBzip2(all, write);
+    else if (compression === "xz") await (await import("./xz.ts")).decompressXz(all, write);
+    else if (compression === "bzip2") (await import("./bzip2.ts")).decompressBzip2(all, write);
     else if (compression === "gzip") await throughZlib(createGunzip({ chunkSize: outputChunkBytes }), all, write);
     else if (createZstdDecompress === null) decompressZstd(all, write);
     else await throughZlib(createZstdDecompress({ chunkSize: outputChunkBytes }), all, write);

@@ -1,4 +1,4 @@
-import { stat, utimes } from "node:fs/promises";
+import { statSync, utimesSync } from "node:fs";
 import type { JsonValue } from "../base/canonical-json.ts";
 import { type CacheKey, type DiffId, hexOf, parseCacheKey, parseDiffId } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
@@ -39,7 +39,7 @@ export class CacheRecords {
     if (record === null) return null;
     const there = await Promise.all(record.layers.map(({ diffId }) => this.#hasLayer(diffId)));
     if (there.includes(false)) return null;
-    await noteUse(path);
+    noteUse(path);
     return record;
   }
 
@@ -63,7 +63,7 @@ export class CacheRecords {
       expectKey(fields, key);
       return parseCacheKey(fields.text("target"));
     });
-    if (target !== null) await noteUse(path);
+    if (target !== null) noteUse(path);
     return target;
   }
 
@@ -96,10 +96,10 @@ function expectKey(fields: RecordFields, key: CacheKey): void {
 }
 
 /** The modification time of a record is when it was last used. */
-async function noteUse(path: string): Promise<void> {
+function noteUse(path: string): void {
   try {
     const nowMs = Date.now();
-    if (nowMs - (await stat(path)).mtimeMs > usePrecisionMs) await utimes(path, nowMs / 1000, nowMs / 1000);
+    if (nowMs - statSync(path).mtimeMs > usePrecisionMs) utimesSync(path, nowMs / 1000, nowMs / 1000);
   } catch {
     // Only prune's order of removal depends on it.
   }

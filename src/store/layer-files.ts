@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { access, mkdir, readFile, readlink, rename, symlink } from "node:fs/promises";
+import { accessSync, createReadStream, readFileSync, readlinkSync } from "node:fs";
+import { mkdir, rename, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type DiffId, type Digest, digestFromHex, hexOf } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
@@ -29,12 +29,10 @@ export class LayerFiles {
   /** Where the layer's forms are; null when it has no index, or neither tar nor directory. Nothing is read but names. */
   async locate(diffId: DiffId): Promise<LayerLocation | null> {
     const file = (name: LayerFileName): string => this.#paths.layerFile(diffId, name);
-    const [hasIndex, hasTar, directory] = await Promise.all([
-      exists(file("index")),
-      exists(file("tar")),
-      this.#directoryOf(diffId),
-    ]);
-    if (!hasIndex || (!hasTar && directory === null)) return null;
+    if (!exists(file("index"))) return null;
+    const hasTar = exists(file("tar"));
+    const directory = this.#directoryOf(diffId);
+    if (!hasTar && directory === null) return null;
     return { diffId, indexFile: file("index"), tarFile: hasTar ? file("tar") : null, directory };
   }
 
@@ -70,7 +68,7 @@ export class LayerFiles {
    */
   async isDoubtful(diffId: DiffId): Promise<boolean> {
     const bootId = await readSmallFile(this.#paths.layerFile(diffId, "boot-id"));
-    return bootId !== null && bootId.toString("latin1") !== (await currentBootId());
+    return bootId !== null && bootId.toString("latin1") !== currentBootId();
   }
 
   /** Notes that the directory form was verified after it had been read back from disk. */
@@ -91,7 +89,7 @@ export class LayerFiles {
   }
 
   async #adoptIndexIfMissing(temporary: string, { diffId, sizeBytes }: PackedLayer): Promise<void> {
-    if (await exists(this.#paths.layerFile(diffId, "index"))) return;
+    if (exists(this.#paths.layerFile(diffId, "index"))) return;
     const indexDigest = await digestOfFile(join(temporary, "index"));
     await this.#records.saveLayer(diffId, { sizeBytes, indexDigest });
     await moveInto(join(temporary, "index"), this.#paths.layerFile(diffId, "index"));
@@ -99,7 +97,7 @@ export class LayerFiles {
 
   async #publishDirectory(made: string, diffId: DiffId): Promise<void> {
     const path = this.#paths.layerFile(diffId, "boot-id");
-    await replaceFile(path, await currentBootId(), this.#paths.temporary, "eventual");
+    await replaceFile(path, currentBootId(), this.#paths.temporary, "eventual");
     const id = await this.#moveToShortName(made);
     const draft = join(this.#paths.temporary, `link-${id}`);
     await symlink(`../../dirs/${id}`, draft);
@@ -111,7 +109,7 @@ export class LayerFiles {
     for (;;) {
       const id = randomBytes(5).toString("hex");
       // rename(2) replaces an empty directory: two layers must not share one.
-      if (await exists(this.#paths.directory(id))) continue;
+      if (exists(this.#paths.directory(id))) continue;
       try {
         await moveInto(made, this.#paths.directory(id));
         return id;
@@ -121,13 +119,13 @@ export class LayerFiles {
     }
   }
 
-  async #directoryOf(diffId: DiffId): Promise<string | null> {
+  #directoryOf(diffId: DiffId): string | null {
     const link = this.#paths.layerFile(diffId, "dir");
     try {
-      const id = /^\.\.\/\.\.\/dirs\/([0-9a-f]{10})$/.exec(await readlink(link))?.[1];
+      const id = /^\.\.\/\.\.\/dirs\/([0-9a-f]{10})$/.exec(readlinkSync(link))?.[1];
       if (id === undefined) return null;
       const path = this.#paths.directory(id);
-      return (await exists(path)) ? path : null;
+      return exists(path) ? path : null;
     } catch (error) {
       if (isMissing(error) || systemErrorCode(error) === "EINVAL") return null;
       throw new BuildError("STORE_UNWRITABLE", `store file "${link}": cannot be read`, { cause: error });
@@ -135,9 +133,10 @@ export class LayerFiles {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Answered by this thread: to ask another one takes longer than the answer. */
+function exists(path: string): boolean {
   try {
-    await access(path);
+    accessSync(path);
     return true;
   } catch (error) {
     if (isMissing(error)) return false;
@@ -152,9 +151,9 @@ async function digestOfFile(path: string): Promise<Digest> {
 }
 
 /** Changes with every start of the machine; constant where the system does not tell. */
-async function currentBootId(): Promise<string> {
+function currentBootId(): string {
   try {
-    return (await readFile("/proc/sys/kernel/random/boot_id", "latin1")).trim();
+    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
   } catch {
     return "unknown";
   }

@@ -41,7 +41,7 @@ export class WorkerPool implements TaskRunner {
 async function startPool(threads: number): Promise<Piscina> {
   const { Piscina } = await import("piscina");
   return new Piscina({
-    filename: join(packageRoot(), "dist", "task-worker.js"),
+    filename: join(packageRoot(), "dist", "task-worker.cjs"),
     minThreads: 0,
     maxThreads: threads,
     idleTimeout: 1000,
