@@ -60,9 +60,14 @@ export function runKey(spec: SpecOf<"run">, parent: CacheKey | null, reads: read
 function describeMount(mount: RunMount, reads: ReadContent[]): JsonValue {
   switch (mount.kind) {
     case "bind":
-      return ["bind", mount.target, mount.readOnly, describeRead(reads.shift())];
+      return ["bind", mount.target, mount.readOnly, describeMounted(reads.shift(), mount.path)];
     case "cache":
-      return ["cache", mount.target, mount.readOnly, mount.seed === null ? null : describeRead(reads.shift())];
+      return [
+        "cache",
+        mount.target,
+        mount.readOnly,
+        mount.seed === null ? null : describeMounted(reads.shift(), mount.seed.path),
+      ];
     case "tmpfs":
       return ["tmpfs", mount.target, mount.sizeBytes];
     case "secret":
@@ -146,6 +151,10 @@ export const gitKey = (spec: SpecOf<"git">, commit: string): KeyedStep =>
     keepGitDir: spec.keepGitDir,
     submodules: spec.submodules,
   });
+
+/** Content stands for the path it was found at; a definition is that of the whole tree. */
+const describeMounted = (read: ReadContent | undefined, path: string): JsonValue =>
+  read?.by === "definition" ? [describeRead(read), path] : describeRead(read);
 
 function describeRead(read: ReadContent | undefined): JsonValue {
   if (read === undefined) return null;
