@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { BuildError, exitCodeOf } from "../base/errors.ts";
+import { packageRoot } from "../base/package-root.ts";
 import { type CommandHandlers, runCommandLine } from "./command-line.ts";
 import { parseCall } from "./parse-call.ts";
 import { renderError } from "./render-error.ts";
@@ -20,7 +23,8 @@ const handlers: CommandHandlers = {
   du: async (options) => (await import("./du-command.ts")).runDu(options),
   debugInstructions: async (file) => (await import("./debug-command.ts")).printInstructions(file),
   version: () => {
-    process.stdout.write(`tsbuild ${process.env.npm_package_version ?? ""}\n`);
+    const { version } = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8"));
+    process.stdout.write(`tsbuild ${version}\n`);
   },
 };
 

@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import type { Piscina } from "piscina";
 import { BuildError, fromWire } from "../base/errors.ts";
+import { packageRoot } from "../base/package-root.ts";
 import type { Task, TaskRunner } from "../base/task.ts";
 import type { TaskOutcome, TaskRequest } from "./task-worker.ts";
 
@@ -46,17 +45,6 @@ async function startPool(threads: number): Promise<Piscina> {
     maxThreads: threads,
     idleTimeout: 1000,
   });
-}
-
-/** The directory with package.json above this file, which may lie in src/ or, bundled, in dist/. */
-function packageRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, "package.json"))) {
-    const parent = dirname(directory);
-    if (parent === directory) throw new BuildError("INTERNAL", "the package's own directory was not found");
-    directory = parent;
-  }
-  return directory;
 }
 
 function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
