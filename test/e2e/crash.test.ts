@@ -53,8 +53,9 @@ describe.skipIf(needsRoot !== null)(
       const fine = writeContext(at("fine"), { ...data, Dockerfile: fineDockerfile });
       let moments = "";
       for (let round = 0; round < rounds; round += 1) {
-        // Every third time the store is a new one, so that the base is fetched and unpacked as well.
-        if (round % 3 === 0) rmSync(at("store"), { recursive: true, force: true });
+        // Every third time the store is a new one, and the moment may come while the base is being unpacked.
+        const isFresh = round % 3 === 0;
+        if (isFresh) rmSync(at("store"), { recursive: true, force: true });
         const marker = `marker-${randomUUID()}`;
         const context = writeContext(at("busy"), { ...data, Dockerfile: busyDockerfile(marker) });
         const child = startCli([...baseFlags, "-o", `type=oci,dest=${at("busy.tar")}`, context], options());
