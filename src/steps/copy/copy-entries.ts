@@ -60,11 +60,8 @@ export function copyDirectory(
   if (existing !== null && !isPendingDirectory(existing)) throw directoryOverFile(source.path, target);
   const made = makeDirectories(pending, target, change);
   new ContentCopier(tree, filter, pending, change).copy({ entry: source, above: null, name: "", made }, "", null);
-  if (!isRootWithoutTime(source)) made.mtimeSeconds = source.mtimeSeconds;
+  if (source.path !== "") made.mtimeSeconds = source.mtimeSeconds;
 }
-
-/** Layers seldom record their root; what is copied from one is as new as the directory made for it. */
-const isRootWithoutTime = ({ path, mtimeSeconds }: Entry): boolean => path === "" && mtimeSeconds === 0;
 
 /** A copy of `entry`, which is no directory. */
 export function fileOf(entry: Entry, content: Content, change: CopyChange): PendingFile {
