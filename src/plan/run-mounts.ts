@@ -52,7 +52,7 @@ function planMount(flag: MountFlag, scope: MountScope): RunMount {
     case "secret":
       return planSecret(flag, scope);
     case "ssh":
-      return planSsh(flag);
+      return planSsh(flag, scope);
   }
 }
 
@@ -100,12 +100,12 @@ function planSecret(flag: MountFlag, scope: MountScope): RunMount {
   };
 }
 
-function planSsh(flag: MountFlag): Extract<RunMount, { kind: "ssh" }> {
+function planSsh(flag: MountFlag, scope: MountScope): Extract<RunMount, { kind: "ssh" }> {
   if (notEmpty(flag.source) !== null) throw new BuildError("MOUNT_INVALID", "ssh does not support source");
   return {
     kind: "ssh",
     id: notEmpty(flag.id) ?? "default",
-    target: notEmpty(flag.target) === null ? "" : absolutePath("/", flag.target ?? ""),
+    target: notEmpty(flag.target) === null ? "" : absolutePath(scope.workingDir, flag.target ?? ""),
     required: flag.required,
     mode: flag.mode ?? defaultSshMode,
     uid: flag.uid ?? 0,

@@ -14,7 +14,7 @@ function plan(flags: readonly string[], workingDir = "/w", cacheNamespace = ""):
 
 describe("defaults of a mount", () => {
   test.each<[string, object]>([
-    ["target=/t", { kind: "bind", source: context, path: "/", target: "/w/t", readOnly: true }],
+    ["target=/t", { kind: "bind", source: context, path: "/", target: "/t", readOnly: true }],
     ["from=s,source=a/../b/,target=t,rw", { kind: "bind", source: stage, path: "/b", target: "/w/t", readOnly: false }],
     ["type=bind,source=../../x", { kind: "bind", source: context, path: "/x", target: "/w", readOnly: true }],
     [
@@ -47,8 +47,8 @@ describe("defaults of a mount", () => {
         gid: 0,
       },
     ],
-    ["type=tmpfs,target=/t", { kind: "tmpfs", target: "/w/t", sizeBytes: null }],
-    ["type=tmpfs,target=/t,size=1k", { kind: "tmpfs", target: "/w/t", sizeBytes: 1024 }],
+    ["type=tmpfs,target=/t", { kind: "tmpfs", target: "/t", sizeBytes: null }],
+    ["type=tmpfs,target=/t,size=1k", { kind: "tmpfs", target: "/t", sizeBytes: 1024 }],
     ["type=secret,id=a/b", secret({ id: "a/b", target: "/run/secrets/b" })],
     ["type=secret,target=/x/y,required", secret({ id: "y", target: "/x/y", required: true })],
     ["type=secret,id=a,env=A", secret({ id: "a", env: "A", target: null })],
