@@ -135,7 +135,7 @@ class HostDirectoryTree implements DirectoryTree {
 
   /** Reads exactly what the directory showed: anything else that is there, or comes while reading, is an error. */
   #openFile(entry: Entry, facts: BigInt64Array): FileReader {
-    const fd = this.#root.openFile(entry.path);
+    const fd = this.#root.openListedFile(entry.path);
     if (fd === null) throw changed(entry, "it was removed or replaced");
     const check = (): void => {
       if (!equalFacts(facts, factsOf(fstatSync(fd, { bigint: true })))) throw changed(entry, "it was written to");

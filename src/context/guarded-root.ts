@@ -7,7 +7,8 @@ const commonFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONB
 
 /**
  * Opens what lies below a directory of this machine and nothing else: no symlink is followed on the way, not even one
- * that takes the place of a folder while we look. What was opened is asked for its real path, which the kernel knows.
+ * that takes the place of a folder while we look. A directory that was opened is asked for its real path, which the
+ * kernel knows; a file is known by its inode.
  */
 export class GuardedRoot {
   readonly #realRoot: Buffer;
@@ -32,31 +33,9 @@ export class GuardedRoot {
 
   /** A file descriptor of the directory; null when there is no directory at exactly this place. */
   openDirectory(path: string): number | null {
-    return this.#open(path, commonFlags | constants.O_DIRECTORY);
-  }
-
-  /** A file descriptor of the file; null when it is gone, or not at exactly this place. Never waits for a fifo. */
-  openFile(path: string): number | null {
-    return this.#open(path, commonFlags);
-  }
-
-  /** A path that names what `fd` is, the directory of real path `path`, even when that is renamed meanwhile. */
-  pathOf(fd: number, path: string): Buffer {
-    return this.#hasProc ? Buffer.from(`/proc/self/fd/${fd}`) : this.realPath(path);
-  }
-
-  #open(path: string, flags: number): number | null {
     const expected = this.realPath(path);
-    let fd: number;
-    try {
-      fd = openSync(expected, flags);
-    } catch (error) {
-      if (hasErrno(error, "ENOENT", "ENOTDIR", "ELOOP", "ENXIO")) return null;
-      throw new BuildError("CONTEXT_INVALID", `build context: ${JSON.stringify(path)}: ${reasonOf(error)}`, {
-        cause: error,
-        hint: hasErrno(error, "EACCES", "EPERM") ? "make it readable, or name it in .dockerignore" : undefined,
-      });
-    }
+    const fd = this.#openAsNamed(path, expected, commonFlags | constants.O_DIRECTORY);
+    if (fd === null) return null;
     try {
       if (this.#realPathOf(fd, expected).equals(expected)) return fd;
     } catch (error) {
@@ -65,6 +44,32 @@ export class GuardedRoot {
     }
     closeSync(fd);
     return null;
+  }
+
+  /**
+   * A file descriptor of what is at `path`; null when there is nothing. Never waits for a fifo. The caller must make sure
+   * by device and inode that it is the file it saw in a directory: the way to it is not looked at, which saves a system
+   * call for each file.
+   */
+  openListedFile(path: string): number | null {
+    return this.#openAsNamed(path, this.realPath(path), commonFlags);
+  }
+
+  /** A path that names what `fd` is, the directory of real path `path`, even when that is renamed meanwhile. */
+  pathOf(fd: number, path: string): Buffer {
+    return this.#hasProc ? Buffer.from(`/proc/self/fd/${fd}`) : this.realPath(path);
+  }
+
+  #openAsNamed(path: string, real: Buffer, flags: number): number | null {
+    try {
+      return openSync(real, flags);
+    } catch (error) {
+      if (hasErrno(error, "ENOENT", "ENOTDIR", "ELOOP", "ENXIO")) return null;
+      throw new BuildError("CONTEXT_INVALID", `build context: ${JSON.stringify(path)}: ${reasonOf(error)}`, {
+        cause: error,
+        hint: hasErrno(error, "EACCES", "EPERM") ? "make it readable, or name it in .dockerignore" : undefined,
+      });
+    }
   }
 
   #realPathOf(fd: number, path: Buffer): Buffer {

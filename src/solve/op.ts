@@ -31,6 +31,14 @@ export interface Op<R> {
    * made: a build that must fail fails early, and one whose op is cached does not.
    */
   readonly checkMachine?: () => void;
+  /**
+   * Only for ops without content inputs whose work finds out the key on the way: whether it is better done first, because
+   * nothing will be found. Then the inputs are solved and `runAhead` is called before `definitionKey`. `isForced`: what
+   * is found would not be used.
+   */
+  shouldRunAhead?(isForced: boolean, signal: AbortSignal): Promise<boolean>;
+  /** Does the work for `run`, which is called later unless a result is found after all. */
+  runAhead?(inputs: ReadonlyMap<string, R>, signal: AbortSignal): Promise<void>;
   /** Does the work. `inputs` holds the results of definition and content inputs. */
   run(inputs: ReadonlyMap<string, R>, signal: AbortSignal): Promise<R>;
 }

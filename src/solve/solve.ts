@@ -56,6 +56,7 @@ class Solver<R> {
   readonly #results = new Map<string, Promise<R>>();
   readonly #runs = new Map<CacheKey, Promise<R>>();
   readonly #reported = new Set<string>();
+  readonly #started = new Set<string>();
   readonly #seenErrors = new Set<unknown>();
   #firstError: unknown = undefined;
 
@@ -111,6 +112,7 @@ class Solver<R> {
     this.#abort.signal.throwIfAborted();
     const forced = op.ignoreCache || some(definitions, (identity) => identity.forced);
     const keys = mapValues(definitions, (identity) => identity.key);
+    if (await op.shouldRunAhead?.(forced, this.#abort.signal)) await this.#runAhead(op);
     const definitionKey = await op.definitionKey(
       new Map([...keys, ...mapValues(contents, (identity) => identity.key)]),
       this.#abort.signal,
@@ -125,6 +127,14 @@ class Solver<R> {
     return this.#lookUp(key, definitionKey, forced);
   }
 
+  async #runAhead(op: Op<R>): Promise<void> {
+    const inputs = await this.#resultsById(op.definitionInputs);
+    await this.#places.use(async () => {
+      this.#start(op);
+      await op.runAhead?.(inputs, this.#abort.signal);
+    }, this.#abort.signal);
+  }
+
   async #lookUp(key: CacheKey, newAlias: CacheKey | null, forced: boolean): Promise<Identity<R>> {
     return { key, newAlias, forced, hit: forced ? null : await this.#cache.lookup(key) };
   }
@@ -133,7 +143,8 @@ class Solver<R> {
     const identity = await this.#identity(op.id);
     if (identity.hit !== null) {
       if (identity.newAlias !== null) await this.#cache.saveAlias(identity.newAlias, identity.key);
-      this.#reportCached(op);
+      if (this.#started.has(op.id)) this.#observer.completed(op.id);
+      else this.#reportCached(op);
       return identity.hit;
     }
     await this.#guard(op, async () => op.checkMachine?.());
@@ -142,18 +153,26 @@ class Solver<R> {
     const result = await memo(this.#runs, identity.key, () =>
       this.#guard(op, () => this.#places.use(() => this.#run(op, identity, inputs), this.#abort.signal)),
     );
-    if (sharesRun) this.#reportCached(op);
+    if (!sharesRun) return result;
+    if (this.#started.has(op.id)) this.#observer.completed(op.id);
+    else this.#reportCached(op);
     return result;
   }
 
   async #run(op: Op<R>, identity: Identity<R>, inputs: ReadonlyMap<string, R>): Promise<R> {
-    this.#reported.add(op.id);
-    this.#observer.started(op.id);
+    this.#start(op);
     const result = await op.run(inputs, this.#abort.signal);
     await this.#cache.save(identity.key, result, op);
     if (identity.newAlias !== null) await this.#cache.saveAlias(identity.newAlias, identity.key);
     this.#observer.completed(op.id);
     return result;
+  }
+
+  #start(op: Op<R>): void {
+    if (this.#started.has(op.id)) return;
+    this.#started.add(op.id);
+    this.#reported.add(op.id);
+    this.#observer.started(op.id);
   }
 
   /** Inputs first, so that a list of steps reads from top to bottom. */

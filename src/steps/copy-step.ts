@@ -1,17 +1,74 @@
+import { existsSync } from "node:fs";
 import type { Digest } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import type { CopyPathsAction } from "../plan/build-graph.ts";
 import { hashCopyTask } from "./copy/hash-copy.ts";
-import { type PackedAction, packCopyTask } from "./copy/pack-copy.ts";
+import { type PackCopyOutput, packCopyTask } from "./copy/pack-copy.ts";
+import { type PackedAction, sourcesOf } from "./copy/packed-action.ts";
+import { SourceTrees } from "./copy/source-trees.ts";
+import type { Snapshot } from "./snapshot.ts";
 import { addLayer, openSnapshot, openSource, parentOf, type StepContext } from "./step-context.ts";
 import { copyKey, readsOfCopy } from "./step-key.ts";
 import { parentKey, type SpecOf, type Step } from "./step-op.ts";
 
-/** COPY and ADD: a tar form made directly from the source trees, on top of what the parent's indexes tell. */
+/** A layer that is not part of the store yet. */
+interface Packed extends PackCopyOutput {
+  readonly workDirectory: string;
+  readonly parent: Snapshot | null;
+  readonly atMs: number;
+}
+
+/**
+ * COPY and ADD: a tar form made directly from the source trees, on top of what the parent's indexes tell. Of a context
+ * nothing is known about, the layer is made first, since that gives the digests of all files: they are read once.
+ */
 export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
   /** What the key says is read, by position of the action. */
   const keyed = new Map<number, Digest>();
+  let ahead: Packed | null = null;
   const pathsActions = spec.actions.filter((action): action is CopyPathsAction => action.kind === "paths");
+  const hash = async (
+    positions: readonly number[],
+    inputs: ReadonlyMap<string, Snapshot>,
+    signal: AbortSignal,
+  ): Promise<readonly Digest[]> => {
+    const selections = await Promise.all(
+      positions.map(async (position) => {
+        const action = pathsActions[position];
+        if (action === undefined) throw new BuildError("INTERNAL", `COPY has no source ${position}`);
+        const { paths, parents, excludes } = action;
+        return { action: { paths, parents, excludes }, tree: await openSource(action.source, inputs, context, signal) };
+      }),
+    );
+    const { digests, newStatCacheRows } = await context.tasks.run(hashCopyTask, { selections }, signal);
+    context.noteDigests(newStatCacheRows);
+    return digests;
+  };
+  const pack = async (inputs: ReadonlyMap<string, Snapshot>, signal: AbortSignal): Promise<Packed> => {
+    const parent = parentOf(inputs, spec.parent);
+    const atMs = context.nowMs();
+    const actions = await Promise.all(
+      spec.actions.map(async (action): Promise<PackedAction> => {
+        if (action.kind === "inline") return action;
+        const { source, ...rest } = action;
+        return { ...rest, tree: await openSource(source, inputs, context, signal) };
+      }),
+    );
+    const workDirectory = await context.layers.makeTemporary();
+    const output = await context.tasks.run(
+      packCopyTask,
+      {
+        actions,
+        parent: parent === null ? null : await openSnapshot(parent, context.layers, signal),
+        workDirectory,
+        nowSeconds: Math.floor(atMs / 1000),
+      },
+      signal,
+    );
+    context.noteDigests(output.newStatCacheRows);
+    return { ...output, workDirectory, parent, atMs };
+  };
+
   return {
     parents: spec.parent === null ? [] : [spec.parent],
     reads: readsOfCopy(spec),
@@ -19,52 +76,37 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
 
     async hashReads(positions, inputs, signal) {
       if (positions.length === 0) return [];
-      const selections = await Promise.all(
-        positions.map(async (position) => {
-          const action = pathsActions[position];
-          if (action === undefined) throw new BuildError("INTERNAL", `COPY has no source ${position}`);
-          const { paths, parents, excludes } = action;
-          return {
-            action: { paths, parents, excludes },
-            tree: await openSource(action.source, inputs, context, signal),
-          };
-        }),
-      );
-      const { digests, newStatCacheRows } = await context.tasks.run(hashCopyTask, { selections }, signal);
-      context.noteDigests(newStatCacheRows);
+      const digests = ahead?.digests ?? (await hash(positions, inputs, signal));
       for (const [index, position] of positions.entries()) keyed.set(position, digests[index] as Digest);
       return digests.map((digest) => ({ by: "content", digest }));
     },
 
+    async shouldRunAhead(isForced, signal) {
+      if (pathsActions.length === 0) return false;
+      const trees = new SourceTrees();
+      for (const action of pathsActions) {
+        const tree = await openSource(action.source, new Map(), context, signal);
+        if (tree.kind !== "directory") return false;
+        if (!isForced && tree.statCache !== null && existsSync(tree.statCache)) return false;
+        // What is missing is told now, and not after whatever this step stands on has run.
+        for (const _ of sourcesOf({ ...action, tree }, trees).sources);
+      }
+      return true;
+    },
+
+    async runAhead(inputs, signal) {
+      ahead = await pack(inputs, signal);
+    },
+
     async run(inputs, signal) {
-      const parent = parentOf(inputs, spec.parent);
-      const nowMs = context.nowMs();
-      const actions = await Promise.all(
-        spec.actions.map(async (action): Promise<PackedAction> => {
-          if (action.kind === "inline") return action;
-          const { source, ...rest } = action;
-          return { ...rest, tree: await openSource(source, inputs, context, signal) };
-        }),
-      );
-      const workDirectory = await context.layers.makeTemporary();
-      const { layer, digests, newStatCacheRows } = await context.tasks.run(
-        packCopyTask,
-        {
-          actions,
-          parent: parent === null ? null : await openSnapshot(parent, context.layers, signal),
-          workDirectory,
-          nowSeconds: Math.floor(nowMs / 1000),
-        },
-        signal,
-      );
-      context.noteDigests(newStatCacheRows);
+      const { layer, digests, workDirectory, parent, atMs } = ahead ?? (await pack(inputs, signal));
       // A layer must never be found under a key that stands for other content.
       if (digests.some((digest, position) => (keyed.get(position) ?? digest) !== digest))
         throw new BuildError("CONTEXT_FILE_CHANGED", "build context: files changed while they were copied", {
           hint: "build again when nothing writes to the context any more",
         });
       await context.layers.commitTar(workDirectory, layer);
-      return addLayer(parent, layer.diffId, nowMs);
+      return addLayer(parent, layer.diffId, atMs);
     },
   };
 }

@@ -23,6 +23,9 @@ export interface Step {
   ): Promise<readonly ReadContent[]>;
   /** As `Op.checkMachine`. */
   readonly checkMachine?: () => void;
+  /** As in `Op`; only for steps that read no trees of vertices. */
+  shouldRunAhead?(isForced: boolean, signal: AbortSignal): Promise<boolean>;
+  runAhead?(inputs: ReadonlyMap<string, Snapshot>, signal: AbortSignal): Promise<void>;
   run(inputs: ReadonlyMap<string, Snapshot>, signal: AbortSignal): Promise<Snapshot>;
 }
 
@@ -77,6 +80,9 @@ export function createStepOp(vertex: GraphVertex, step: Step): StepOp {
       return keyWith(keys, await step.hashReads(positions, contents, signal), signal);
     },
     ...(step.checkMachine === undefined ? {} : { checkMachine: step.checkMachine }),
+    shouldRunAhead: async (isForced, signal) =>
+      fromVertices.length === 0 && (await step.shouldRunAhead?.(isForced, signal)) === true,
+    runAhead: async (results, signal) => step.runAhead?.(results, signal),
     run: (results, signal) => step.run(results, signal),
   };
 }

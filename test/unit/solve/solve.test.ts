@@ -241,6 +241,46 @@ describe("solve", () => {
     expect((await c.solve([input, foreign], ["foreign"], cache)).get("foreign")).toBe(2);
   });
 
+  describe("an op that runs ahead", () => {
+    /** A sum whose work is done before its key is known. */
+    const ahead = (c: Counters, id: string, on: readonly string[]): Op<number> => ({
+      ...c.sum(id, { on }),
+      shouldRunAhead: async () => true,
+      runAhead: async (inputs) => {
+        c.events.push(`ahead ${id} of ${[...inputs.keys()]}`);
+      },
+    });
+
+    test("gets the results of its inputs, and starts once", async () => {
+      const c = new Counters();
+      expect((await c.solve([c.sum("a"), ahead(c, "b", ["a"])], ["b"], new NumberCache())).get("b")).toBe(2);
+      expect(c.events).toEqual(["started a", "completed a", "started b", "ahead b of a", "completed b"]);
+    });
+
+    test("does not run when a result is found after all", async () => {
+      const cache = new NumberCache();
+      const first = new Counters();
+      await first.solve([first.sum("a"), first.sum("b", { on: ["a"] })], ["b"], cache);
+      const second = new Counters();
+      const results = await second.solve([second.sum("a"), ahead(second, "b", ["a"])], ["b"], cache);
+      expect(results.get("b")).toBe(2);
+      expect(second.runs).toEqual([]);
+      expect(second.events).toEqual(["cached a", "started b", "ahead b of a", "completed b"]);
+    });
+
+    test("is told when results may not be used", async () => {
+      const c = new Counters();
+      const told: boolean[] = [];
+      const shouldRunAhead = async (isForced: boolean): Promise<boolean> => {
+        told.push(isForced);
+        return false;
+      };
+      const ops = [c.sum("a", { ignoreCache: true }), { ...c.sum("b", { on: ["a"] }), shouldRunAhead }];
+      await c.solve([...ops, { ...c.sum("c"), shouldRunAhead }], ["b", "c"], new NumberCache());
+      expect(told.sort()).toEqual([false, true]);
+    });
+  });
+
   test("a chain of 5,000 ops and a fan of 1,000 are solved without running out of stack", async () => {
     const c = new Counters();
     const chain = Array.from({ length: 5000 }, (_, i) => c.sum(`c${i}`, { on: i === 0 ? [] : [`c${i - 1}`] }));

@@ -77,3 +77,46 @@ test("refuses to store a layer when a file changed after its key was made", asyn
   await expect(step.run(new Map(), signal)).rejects.toMatchObject({ code: "CONTEXT_FILE_CHANGED" });
   expect(readdirSync(join(store.root, "layers"))).toEqual([]);
 });
+
+/** The context's tasks, which note their names in `names`. */
+const notingTasks = (names: string[]): StepContext => ({
+  ...context,
+  tasks: {
+    run: (task, input, signal) => {
+      names.push(task.name);
+      return inThreadRunner.run(task, input, signal);
+    },
+  },
+});
+
+test("reads a context that nothing is known about once", async () => {
+  const tasks: string[] = [];
+  const step = copyStep(copyAll, notingTasks(tasks));
+  expect(await step.shouldRunAhead?.(false, signal)).toBe(true);
+  await step.runAhead?.(new Map(), signal);
+  const reads = await step.hashReads([0], new Map(), signal);
+  const { layers } = await step.run(new Map(), signal);
+  expect(tasks).toEqual(["copy.pack"]);
+  expect(await copyStep(copyAll, context).hashReads([0], new Map(), signal)).toEqual(reads);
+  expect(readdirSync(join(store.root, "layers"))).toEqual([layers[0]?.diffId.slice("sha256:".length)]);
+});
+
+test.each([
+  { what: "digests of the context are known", isForced: false, want: false },
+  { what: "nothing may be found", isForced: true, want: true },
+])("runs ahead: $want when $what", async ({ isForced, want }) => {
+  const tree = (await context.openContext("context", signal)) as DirectorySpec;
+  const statCache = join(directory, "stat-cache");
+  writeFileSync(statCache, "");
+  const step = copyStep(copyAll, { ...context, openContext: async () => ({ ...tree, statCache }) });
+  expect(await step.shouldRunAhead?.(isForced, signal)).toBe(want);
+});
+
+test("tells that a source is missing before it runs ahead", async () => {
+  const [action] = copyAll.actions;
+  const step = copyStep(
+    { ...copyAll, actions: [{ ...action, paths: ["/missing"] } as typeof action] } as typeof copyAll,
+    context,
+  );
+  await expect(step.shouldRunAhead?.(false, signal)).rejects.toMatchObject({ code: "CONTEXT_PATH_NOT_FOUND" });
+});
