@@ -66,7 +66,6 @@ export const errorKinds = {
   BLOB_TOO_LARGE: "corruption",
   BLOB_NOT_FOUND: "corruption",
   LAYER_MALFORMED: "corruption",
-  LAYER_ESCAPES_ROOT: "corruption",
   LAYER_TOO_LARGE: "corruption",
   LAYER_NOT_FOUND: "corruption",
   STORE_RECORD_INVALID: "corruption",
