@@ -38,11 +38,11 @@ export class LayerIndexWriter {
     if (this.#pending.length >= flushCharacters) this.#flush();
   }
 
-  /** Completes the file and flushes it to disk. */
-  finish(diffId: DiffId, sizeBytes: number): void {
+  /** Completes the file; with `isFlushed` it has reached the disk then. */
+  finish(diffId: DiffId, sizeBytes: number, isFlushed = true): void {
     this.#pending += `${encodeFooter({ rows: this.#count, diffId, sizeBytes, links: [...this.#links.values()] })}\n`;
     this.#flush();
-    fsCall(() => fsyncSync(this.#fd));
+    if (isFlushed) fsCall(() => fsyncSync(this.#fd));
     closeSync(this.#fd);
   }
 

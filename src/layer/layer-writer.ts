@@ -30,7 +30,7 @@ export interface LayerWriter {
    * Returns the digest of the content; null when there is none.
    */
   add(row: NewRow, content: FileReader | null): Digest | null;
-  /** Ends the tar; the files are complete and flushed to disk. */
+  /** Ends the tar; the files are complete, and flushed to disk if the tar is kept. */
   finish(): PackedLayer;
   /** Closes the files of a layer that cannot be finished; they are left to whoever owns the directory. */
   abandon(): void;
@@ -67,7 +67,8 @@ export function openLayerWriter(directory: string, options: { readonly keepTar: 
     },
     finish() {
       const packed = tar.finish();
-      index.finish(packed.diffId, packed.sizeBytes);
+      // Without a tar the layer is a directory that nobody flushes: what a power loss damages is noticed, and made again.
+      index.finish(packed.diffId, packed.sizeBytes, options.keepTar);
       return packed;
     },
     abandon() {

@@ -21,6 +21,8 @@ export interface ProcessIo {
 export interface Runtime {
   /** What is missing on this machine; empty when `run` can work. */
   probe(): Promise<readonly Unavailable[]>;
+  /** Told that a step will come: whatever takes long may begin. Never throws; what is wrong is told by `run`. */
+  prepare?(): void;
   /**
    * Rejects with RUNTIME_* when the sandbox could not be made, RUN_USER_NOT_FOUND or RUN_FAILED (command not found)
    * when the image does not have what the spec names, BUILD_CANCELLED after an abort, when everything has been killed.

@@ -58,6 +58,7 @@ export function runStep(spec: SpecOf<"run">, context: StepContext, services: Run
     },
 
     async run(inputs, signal) {
+      services.runtime.prepare?.();
       const parent = parentOf(inputs, spec.parent);
       const [lowers, binds, seeds, temporary] = await Promise.all([
         directoriesOf(parent, context, signal),

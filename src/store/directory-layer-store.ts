@@ -30,6 +30,9 @@ export class DirectoryLayerStore implements LayerStore {
   readonly #flights = new SingleFlight();
   /** Layers found to be there. While a store is open nobody removes any, so they are until one is set aside. */
   readonly #known = new Set<DiffId>();
+  /** Where their forms are: a step asks for those of every layer below it. */
+  readonly #readable = new Map<DiffId, LayerLocation>();
+  readonly #directories = new Map<DiffId, string>();
 
   constructor(paths: StorePaths, blobs: BlobStore, conversions: LayerConversions, fetcher: RemoteFetcher) {
     this.#paths = paths;
@@ -71,11 +74,23 @@ export class DirectoryLayerStore implements LayerStore {
   }
 
   async readable(diffId: DiffId, signal: AbortSignal): Promise<LayerLocation> {
-    return this.#flights.run(`readable ${diffId}`, signal, (signal) => this.#makeReadable(diffId, signal));
+    const known = this.#readable.get(diffId);
+    if (known !== undefined) return known;
+    return this.#flights.run(`readable ${diffId}`, signal, async (signal) => {
+      const location = await this.#makeReadable(diffId, signal);
+      this.#readable.set(diffId, location);
+      return location;
+    });
   }
 
   async directory(diffId: DiffId, signal: AbortSignal): Promise<string> {
-    return this.#flights.run(`directory ${diffId}`, signal, (signal) => this.#makeDirectory(diffId, signal));
+    const known = this.#directories.get(diffId);
+    if (known !== undefined) return known;
+    return this.#flights.run(`directory ${diffId}`, signal, async (signal) => {
+      const directory = await this.#makeDirectory(diffId, signal);
+      this.#directories.set(diffId, directory);
+      return directory;
+    });
   }
 
   async *tar(diffId: DiffId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -215,6 +230,7 @@ export class DirectoryLayerStore implements LayerStore {
     } finally {
       await this.#remove(temporary);
     }
+    this.#readable.delete(diffId);
     const location = await this.#files.locate(diffId);
     if (location === null) throw notFound(diffId);
     return location;
@@ -270,6 +286,8 @@ export class DirectoryLayerStore implements LayerStore {
   /** Sets the forms that lie in files aside; returns where they are now. */
   async #quarantine(diffId: DiffId): Promise<string> {
     this.#known.delete(diffId);
+    this.#readable.delete(diffId);
+    this.#directories.delete(diffId);
     return this.#files.quarantine(diffId);
   }
 

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { accessSync, createReadStream, readFileSync, readlinkSync } from "node:fs";
-import { mkdir, rename, symlink } from "node:fs/promises";
+import { accessSync, createReadStream, readFileSync, readlinkSync, renameSync, symlinkSync } from "node:fs";
+import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { type DiffId, type Digest, digestFromHex, hexOf } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
@@ -18,6 +18,7 @@ import type { LayerFileName, StorePaths } from "./store-paths.ts";
 export class LayerFiles {
   readonly #paths: StorePaths;
   readonly #records: LayerRecords;
+  #bootId: string | null = null;
   /** Layers whose index was verified by this process. */
   readonly #verified = new Set<DiffId>();
 
@@ -68,7 +69,7 @@ export class LayerFiles {
    */
   async isDoubtful(diffId: DiffId): Promise<boolean> {
     const bootId = await readSmallFile(this.#paths.layerFile(diffId, "boot-id"));
-    return bootId !== null && bootId.toString("latin1") !== currentBootId();
+    return bootId !== null && bootId.toString("latin1") !== this.#currentBootId();
   }
 
   /** Notes that the directory form was verified after it had been read back from disk. */
@@ -97,11 +98,16 @@ export class LayerFiles {
 
   async #publishDirectory(made: string, diffId: DiffId): Promise<void> {
     const path = this.#paths.layerFile(diffId, "boot-id");
-    await replaceFile(path, currentBootId(), this.#paths.temporary, "eventual");
+    await replaceFile(path, this.#currentBootId(), this.#paths.temporary, "eventual");
     const id = await this.#moveToShortName(made);
     const draft = join(this.#paths.temporary, `link-${id}`);
-    await symlink(`../../dirs/${id}`, draft);
-    await rename(draft, this.#paths.layerFile(diffId, "dir"));
+    symlinkSync(`../../dirs/${id}`, draft);
+    renameSync(draft, this.#paths.layerFile(diffId, "dir"));
+  }
+
+  #currentBootId(): string {
+    this.#bootId ??= readBootId();
+    return this.#bootId;
   }
 
   /** Names are short because the options of an overlay mount must fit a page. */
@@ -151,7 +157,7 @@ async function digestOfFile(path: string): Promise<Digest> {
 }
 
 /** Changes with every start of the machine; constant where the system does not tell. */
-function currentBootId(): string {
+function readBootId(): string {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
   } catch {

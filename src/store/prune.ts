@@ -61,7 +61,13 @@ async function removeLocked(store: Store, options: PruneOptions): Promise<PruneP
 async function moveAway(store: Store, plan: PrunePlan, trash: string): Promise<void> {
   for (const file of plan.files) await removeFile(file);
   const { paths } = store;
-  for (const id of plan.directories) await makeMovable(paths.directory(id)).catch(ignoreMissing);
+  for (const id of plan.directories) {
+    try {
+      makeMovable(paths.directory(id));
+    } catch (error) {
+      ignoreMissing(error);
+    }
+  }
   const doomed = [
     ...plan.layers.map((diffId) => paths.layer(diffId)),
     ...plan.directories.map((id) => paths.directory(id)),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NamespaceRuntime } from "../../src/sandbox/namespaces/namespace-runtime.ts";
+import { SandboxGuard } from "../../src/sandbox/namespaces/sandbox-guard.ts";
 import { SandboxProcess } from "../../src/sandbox/namespaces/sandbox-process.ts";
 import type { SandboxSpec } from "../../src/sandbox/sandbox-spec.ts";
 import { rejectionOf } from "../support/thrown-by.ts";
@@ -30,8 +31,8 @@ describe.skipIf(missing !== undefined)(`a sandbox that cannot be made (${missing
     [process.execPath, "/no/such/init", "the sandbox ended before the step began"],
     ["/bin/true", "", "the sandbox ended before the step began"],
   ])("by %s %s is an error at once", async (executable, init, message) => {
-    const sandbox = new SandboxProcess(executable, init);
-    const error = await rejectionOf(sandbox.run({ spec }, silent, new AbortController().signal));
+    const sandbox = new SandboxProcess(executable, init, new SandboxGuard());
+    const error = await rejectionOf(sandbox.run({ spec, filter: "" }, silent, new AbortController().signal));
     expect(error).toMatchObject({ code: "RUNTIME_SETUP_FAILED", message });
     expect(sandbox.isAlive).toBe(false);
   });

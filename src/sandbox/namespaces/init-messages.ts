@@ -4,6 +4,8 @@ import type { SandboxSpec } from "../sandbox-spec.ts";
 /** What the first process of a sandbox is told; the connection is then closed for writing. */
 export interface InitRequest {
   readonly spec: SandboxSpec;
+  /** The seccomp filter as the kernel takes it, in base64. */
+  readonly filter: string;
 }
 
 /** A file or directory made only so that something can be mounted on it. `path` is real: no symlinks, no leading "/". */

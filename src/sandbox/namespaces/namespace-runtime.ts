@@ -5,14 +5,18 @@ import type { SandboxSpec } from "../sandbox-spec.ts";
 import { probeMachine } from "./probe-machine.ts";
 import { findInitProgram } from "./program-files.ts";
 import { removeStubs } from "./remove-stubs.ts";
+import { SandboxGuard } from "./sandbox-guard.ts";
 import { SandboxProcess } from "./sandbox-process.ts";
+import { encodeFilter, seccompFilter } from "./seccomp-filter.ts";
 
 /**
  * The built-in runtime: Linux namespaces, overlayfs and seccomp, by system calls of a node process that becomes the step
  * (docs/sandbox.md). Needs root and Linux 5.12. One sandbox is started ahead, so that a step need not wait for node.
  */
 export class NamespaceRuntime implements Runtime {
+  readonly #guard = new SandboxGuard();
   #executable: string | undefined;
+  #filter: string | undefined;
   #ahead: SandboxProcess | undefined;
 
   async probe(): Promise<readonly Unavailable[]> {
@@ -21,25 +25,23 @@ export class NamespaceRuntime implements Runtime {
 
   /** Starts a sandbox for a step that will come. It ends by itself when it is never used. */
   prepare(): void {
-    this.#ahead ??= this.#start();
+    try {
+      this.#ahead ??= this.#start();
+    } catch {
+      // the step that needs it will say what is wrong
+    }
   }
 
   async run(spec: SandboxSpec, io: ProcessIo, signal: AbortSignal): Promise<ExitStatus> {
     if (signal.aborted) throw new BuildError("BUILD_CANCELLED", "the step was cancelled");
     const sandbox = this.#take();
-    const outcome = sandbox.run({ spec }, io, signal);
-    this.#prepareNext();
+    // Made here, once, and not by every sandbox again.
+    this.#filter ??= encodeFilter(seccompFilter(process.arch)).toString("base64");
+    const outcome = sandbox.run({ spec, filter: this.#filter }, io, signal);
+    this.prepare();
     const { status, stubs } = await outcome;
     removeStubs(spec.upper, stubs);
     return status;
-  }
-
-  #prepareNext(): void {
-    try {
-      this.prepare();
-    } catch {
-      // the step that runs now does not need it; the next one will say what is wrong
-    }
   }
 
   #take(): SandboxProcess {
@@ -50,7 +52,7 @@ export class NamespaceRuntime implements Runtime {
 
   #start(): SandboxProcess {
     this.#executable ??= readOnlyExecutable();
-    return new SandboxProcess(this.#executable, findInitProgram());
+    return new SandboxProcess(this.#executable, findInitProgram(), this.#guard);
   }
 }
 

@@ -5,7 +5,6 @@ import { exitImmediately, resetSignals } from "../../sys/process.ts";
 import { fromNodeError } from "../../sys/system-error.ts";
 import { connectionDescriptor, type InitMessage, type InitRequest } from "./init-messages.ts";
 import { prepareSandbox } from "./prepare-sandbox.ts";
-import { encodeFilter, seccompFilter } from "./seccomp-filter.ts";
 import { startProgram } from "./start-program.ts";
 import { setDefaultLimits } from "./step-limits.ts";
 
@@ -30,15 +29,14 @@ function explain(thrown: unknown): unknown {
 requireNative();
 resetSignals();
 setDefaultLimits();
-const filter = encodeFilter(seccompFilter(process.arch));
 const text = readFileSync(connectionDescriptor, "utf8");
 // nothing to do: the build ended before it came to this sandbox
 if (text === "") exitImmediately(0);
 try {
-  const { spec } = JSON.parse(text) as InitRequest;
+  const { spec, filter } = JSON.parse(text) as InitRequest;
   process.umask(0);
   send({ kind: "prepared", stubs: prepareSandbox(spec) });
-  startProgram(spec, filter);
+  startProgram(spec, Buffer.from(filter, "base64"));
 } catch (error) {
   send({ kind: "failed", error: toWire(explain(error)) });
   exitImmediately(1);

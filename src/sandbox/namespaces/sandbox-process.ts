@@ -7,27 +7,7 @@ import { inNewPidNamespace } from "../../sys/namespaces.ts";
 import { makePipe } from "../../sys/process.ts";
 import type { ExitStatus, ProcessIo } from "../runtime.ts";
 import { connectionDescriptor, type InitMessage, type InitRequest, type MountStub } from "./init-messages.ts";
-
-/**
- * Ends the sandbox when this process is gone without having said so: it reads from a pipe that only this process can
- * write to. It runs outside of the sandbox, where a step can neither see nor end it.
- */
-const guardScript = 'read -r finished || kill -9 "$1"';
-
-function startGuard(pid: number): ChildProcess {
-  const guard = spawn("/bin/sh", ["-c", guardScript, "tsbuild-guard", String(pid)], {
-    stdio: ["pipe", "ignore", "ignore"],
-    cwd: "/",
-    env: {},
-    detached: true,
-  });
-  guard.unref();
-  // it may be gone already when it is told to go
-  guard.stdin?.on("error", () => {});
-  guard.on("error", () => {});
-  (guard.stdin as Socket | null)?.unref();
-  return guard;
-}
+import type { SandboxGuard } from "./sandbox-guard.ts";
 
 /** What became of a sandbox, once nothing of it is left. */
 export interface SandboxOutcome {
@@ -45,8 +25,8 @@ export class SandboxProcess {
   readonly #streams: readonly { readonly name: "stdout" | "stderr"; readonly socket: Socket }[];
   readonly #exit: Promise<ExitStatus>;
 
-  /** `executable` is a path to node's program, `init` the bundled program for it. */
-  constructor(executable: string, init: string) {
+  /** `executable` is a path to node's program, `init` the bundled program for it; `guard` is told when it runs. */
+  constructor(executable: string, init: string, guard: SandboxGuard) {
     const stdout = makePipe();
     const stderr = makePipe();
     this.#child = inNewPidNamespace(() =>
@@ -75,9 +55,10 @@ export class SandboxProcess {
     this.#connection = (this.#child.stdio?.[connectionDescriptor] as Duplex | undefined) ?? new Socket();
     // a sandbox that is never used must not keep the build from ending; it ends when its connection does
     this.#setReferenced(false);
-    if (this.#child.pid === undefined) return;
-    const guard = startGuard(this.#child.pid);
-    this.#child.once("exit", () => guard.stdin?.end("finished\n"));
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    guard.started(pid);
+    this.#child.once("exit", () => guard.ended(pid));
   }
 
   #setReferenced(isReferenced: boolean): void {
