@@ -10,7 +10,7 @@ import { hasWildcards, matchSource, normalizeSource } from "./source-path.ts";
 export interface SelectedSource {
   /** Every link followed. */
   readonly entry: Entry;
-  /** What the wildcards of the source path stand for; "" without wildcards. */
+  /** What the wildcards of the source path stand for; "" without, and for the only match, whose name they did not choose. */
   readonly wild: string;
   /** Its name inside a destination directory. */
   readonly name: string;
@@ -31,12 +31,15 @@ export function selectSources(
 ): readonly SelectedSource[] {
   const { start, include } = action.parents ? splitPivot(written) : { start: normalizeSource(written), include: null };
   const filter = createFilter(include === "" ? null : include, action.excludes);
-  return matchSource(tree, start).map(({ path, wild, entry }) => {
+  const matches = matchSource(tree, start);
+  return matches.map(({ path, wild, entry }) => {
     if (entry === null) throw explain(path);
+    const name = baseNameOf(path);
+    const isNameWritten = matches.length === 1 && name === baseNameOf(start);
     if (include !== null && !hasWildcards(start) && !hasWildcards(include)) {
       if (tree.lstat(childPath(entry.path, include)) === null) throw explain(childPath(start, include));
     }
-    return { entry, wild, name: baseNameOf(path), filter };
+    return { entry, wild: isNameWritten ? "" : wild, name, filter };
   });
 }
 

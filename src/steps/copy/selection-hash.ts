@@ -7,7 +7,7 @@ import type { SelectedSource } from "./select-sources.ts";
 import type { SelectionFilter, SelectionVerdict } from "./selection-filter.ts";
 
 /** Changes whenever what is hashed changes its form, so that no digest of an older form is found. */
-const formatVersion = 1;
+const formatVersion = 2;
 
 /**
  * A digest of all that is copied from `tree`: per source its name, and of every selected entry path, type, mode, owner,

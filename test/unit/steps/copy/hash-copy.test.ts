@@ -71,7 +71,7 @@ const changes: readonly [what: string, change: () => void, selection: Selection]
     { paths: ["dir/*.txt"] },
   ],
   ["a new match of a wildcard", () => write("context/dir/c.txt", "a"), { paths: ["dir/*.txt"] }],
-  ["where a wildcard's match lies", () => renameSync(at("context/dir"), at("context/dor")), { paths: ["*/a.txt"] }],
+  ["where a wildcard's matches lie", () => renameSync(at("context/dir"), at("context/dor")), { paths: ["*/*"] }],
   ["a file found with --parents", () => write("context/dir/sub/b.txt", "B"), { paths: ["**/b.txt"], parents: true }],
   [
     "the mode of a directory kept by --parents",
@@ -94,6 +94,11 @@ const noChanges: readonly [what: string, change: () => void, selection: Selectio
   ["an excluded file", () => write("context/dir/a.txt", "A"), { excludes: ["*.txt"] }],
   ["a new excluded directory", () => mkdirSync(at("context/dir/tmp")), { excludes: ["tmp"] }],
   ["an ignored file", () => write("context/dir/a.txt", "A"), { ignore: ["dir/a.txt"] }],
+  [
+    "where the only match of a wildcard lies when its name is written out",
+    () => renameSync(at("context/dir"), at("context/dor")),
+    { paths: ["*/a.txt"] },
+  ],
   ["a file that does not match", () => write("context/dir/c.md", "c"), { paths: ["dir/*.txt"] }],
   [
     "the target of a followed link with the same content",
