@@ -100,15 +100,32 @@ export async function checkOutGit(
   }
 }
 
+/**
+ * When a commit was committed, in seconds since 1970. The commit is fetched into `directory`, which must not exist and is
+ * removed again. Rejects as `runGit`.
+ */
+export async function readCommitTime(
+  source: GitSource,
+  resolved: ResolvedGitRef,
+  directory: string,
+  signal: AbortSignal,
+  retries: RetryPolicy = networkRetries,
+): Promise<number> {
+  fsCall(() => mkdirSync(directory));
+  try {
+    const { git, online } = await startRepository(source, resolved, directory, signal, retries);
+    await fetchCommit(resolved, online);
+    const text = (await git("show", "--no-patch", "--format=%ct", `${resolved.commit}^{commit}`)).trim();
+    if (/^-?\d{1,15}$/.test(text)) return Number(text);
+    throw new BuildError("SOURCE_INVALID", `git commit ${resolved.commit}: its time is ${JSON.stringify(text)}`);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
 async function fetchAndCheckOut(checkout: GitCheckout, signal: AbortSignal, retries: RetryPolicy): Promise<void> {
   const { source, resolved, directory } = checkout;
-  const { url, credentials } = withoutCredentials(source.remote);
-  const git = (...args: string[]): Promise<string> => runGit({ args, directory, credentials }, signal);
-  const online = (...args: string[]): Promise<string> => withRetries(() => git(...args), retries, signal);
-  const format = resolved.commit.length === 64 ? "sha256" : "sha1";
-  await git("init", "--quiet", "--template=", `--object-format=${format}`);
-  await git("config", "remote.origin.url", url);
-
+  const { git, online } = await startRepository(source, resolved, directory, signal, retries);
   if (resolved.tag !== null && checkout.keepGitDir) {
     await online("fetch", "--quiet", "--depth=1", "--no-tags", "--", "origin", `+${resolved.ref}:${resolved.ref}`);
   } else {
@@ -117,9 +134,32 @@ async function fetchAndCheckOut(checkout: GitCheckout, signal: AbortSignal, retr
   const commit = (await git("rev-parse", "--verify", "--quiet", `${resolved.commit}^{commit}`)).trim();
   checkChecksum(source, [resolved.tag ?? resolved.commit, commit]);
   await git("checkout", "--quiet", "--detach", "--force", commit);
-  if (checkout.submodules) await checkOutSubmodules(directory, { git, online }, credentials, signal, retries);
+  if (checkout.submodules)
+    await checkOutSubmodules(
+      directory,
+      { git, online },
+      withoutCredentials(source.remote).credentials,
+      signal,
+      retries,
+    );
   rmSync(join(directory, ".git/FETCH_HEAD"), { force: true });
   rmSync(join(directory, ".git/logs"), { recursive: true, force: true });
+}
+
+/** An empty repository in an existing directory, with the remote; `online` is for what goes over the network. */
+async function startRepository(
+  source: GitSource,
+  resolved: ResolvedGitRef,
+  directory: string,
+  signal: AbortSignal,
+  retries: RetryPolicy,
+): Promise<{ readonly git: Git; readonly online: Git }> {
+  const { url, credentials } = withoutCredentials(source.remote);
+  const git: Git = (...args) => runGit({ args, directory, credentials }, signal);
+  const format = resolved.commit.length === 64 ? "sha256" : "sha1";
+  await git("init", "--quiet", "--template=", `--object-format=${format}`);
+  await git("config", "remote.origin.url", url);
+  return { git, online: (...args) => withRetries(() => git(...args), retries, signal) };
 }
 
 type Git = (...args: string[]) => Promise<string>;

@@ -27,7 +27,12 @@ export interface TarContextInput {
 
 /** What was sent as build context. */
 export type TarContext =
-  | { readonly kind: "tree"; readonly tree: LayersSpec }
+  | {
+      readonly kind: "tree";
+      readonly tree: LayersSpec;
+      /** The youngest of its regular files, in seconds since 1970; null when it has none. */
+      readonly newestFileSeconds: number | null;
+    }
   /** No archive: the Dockerfile itself, and nothing to copy from. */
   | { readonly kind: "dockerfile"; readonly bytes: Uint8Array };
 
@@ -52,6 +57,7 @@ export async function openTarContext(input: TarContextInput): Promise<TarContext
     return {
       kind: "tree",
       tree: { kind: "layers", layers: [indexer.finish(join(input.directory, "index"), tarFile)] },
+      newestFileSeconds: indexer.newestFileSeconds,
     };
   } catch (error) {
     if (!isBuildError(error) || !error.code.startsWith("LAYER_")) throw error;
@@ -97,9 +103,14 @@ class TarIndexer implements TarSink {
   readonly #assembly = new LayerAssembly(null, defaultTarLimits.maxMembers, false);
   readonly #splitter = new TarSplitter(defaultTarLimits, this);
   #sizeBytes = 0;
+  #newestFileSeconds: number | null = null;
   /** The file whose content is coming. */
   #inode: Inode | null = null;
   #contentHash: Hash = createHash("sha256");
+
+  get newestFileSeconds(): number | null {
+    return this.#newestFileSeconds;
+  }
 
   take(bytes: Buffer): void {
     this.#sizeBytes += bytes.length;
@@ -111,6 +122,8 @@ class TarIndexer implements TarSink {
 
   member(member: TarMember): void {
     this.#inode = this.#assembly.add(member);
+    if (member.type === "file" && member.mtimeSeconds > (this.#newestFileSeconds ?? -Infinity))
+      this.#newestFileSeconds = member.mtimeSeconds;
     this.#contentHash = createHash("sha256");
   }
 

@@ -4,7 +4,7 @@ import { join, relative, resolve } from "node:path";
 import { BuildError } from "../base/errors.ts";
 import { describeDirectory } from "../context/directory-spec.ts";
 import { openDirectoryTree } from "../context/directory-tree.ts";
-import { isGitUrl, isHttpUrl } from "../context/git-url.ts";
+import { isGitUrl, isHttpUrl, parseGitUrl } from "../context/git-url.ts";
 import { compilePatterns } from "../context/pattern-matcher.ts";
 import { type ControlFile, readDockerfileAt, readDockerfileFrom } from "../context/read-context-file.ts";
 import type { DirectorySpec, TreeSpec } from "../context/tree-spec.ts";
@@ -13,24 +13,23 @@ import { readStdin } from "./read-stdin.ts";
 import type { RemoteContexts } from "./remote-contexts.ts";
 
 /** The main context, opened: where files come from, and the Dockerfile. */
-interface MainContext {
-  readonly tree: TreeSpec;
+interface MainContext extends TimedTree {
   readonly dockerfile: ControlFile;
 }
 
 /** The build contexts of one request by name, each opened when something first needs it. "context" is the main one. */
 export class BuildContexts {
+  readonly remote: RemoteContexts;
   readonly #request: BuildRequest;
   readonly #statCaches: string;
-  readonly #remote: RemoteContexts;
-  readonly #named = new Map<string, Promise<TreeSpec>>();
+  readonly #named = new Map<string, Promise<TimedTree>>();
   #main: Promise<MainContext> | null = null;
 
   /** `statCaches` is the directory for the stat caches of local directories. */
   constructor(request: BuildRequest, statCaches: string, remote: RemoteContexts) {
     this.#request = request;
     this.#statCaches = statCaches;
-    this.#remote = remote;
+    this.remote = remote;
   }
 
   async dockerfile(signal: AbortSignal): Promise<ControlFile> {
@@ -39,22 +38,33 @@ export class BuildContexts {
 
   /** The tree of a context; of a named one only if it is a directory or an archive. */
   async open(name: string, signal: AbortSignal): Promise<TreeSpec> {
-    if (name === "context") return (await this.#openMain(signal)).tree;
+    return (await this.#open(name, signal)).tree;
+  }
+
+  /**
+   * The time a context has in itself, in seconds since 1970: a commit's, Last-Modified, or that of an archive's newest
+   * file. null for a directory of this machine.
+   */
+  async modifiedAt(name: string, signal: AbortSignal): Promise<number | null> {
+    const git = name === "context" ? parseGitUrl(this.#request.context) : null;
+    if (git !== null) return this.remote.commitTime(git, signal);
+    return (await this.#open(name, signal)).modifiedAtSeconds;
+  }
+
+  async #open(name: string, signal: AbortSignal): Promise<TimedTree> {
+    if (name === "context") return this.#openMain(signal);
     const known = this.#named.get(name);
     if (known !== undefined) return known;
     const source = this.#request.namedContexts.get(name);
     if (source === undefined) throw new BuildError("INTERNAL", `no context is called ${name}`);
     const opening = isHttpUrl(source)
-      ? this.#remote.openNamed(source, signal)
-      : Promise.resolve(this.#describe(requireDirectory(source, `build context ${JSON.stringify(name)}`), null));
+      ? this.remote.openNamed(source, signal)
+      : Promise.resolve({
+          tree: this.#describe(requireDirectory(source, `build context ${JSON.stringify(name)}`), null),
+          modifiedAtSeconds: null,
+        });
     this.#named.set(name, opening);
     return opening;
-  }
-
-  /** Whether a context is a directory of this machine, not one that was brought here. */
-  async isLocal(name: string, signal: AbortSignal): Promise<boolean> {
-    const tree = await this.open(name, signal);
-    return tree.kind === "directory" && tree.statCache !== null;
   }
 
   /** Which files of the main context its ignore file leaves out; null when it has none, or one with exceptions. */
@@ -77,26 +87,28 @@ export class BuildContexts {
         hint: "name a directory as context, or leave -f out to send an archive",
       });
     const given = dockerfile === "-" ? { path: "-", bytes: await readStdin(this.#request.stdin) } : null;
-    if (context === "-") return this.#withDockerfile(await this.#remote.openStdin(this.#request.stdin, signal), given);
-    if (isGitUrl(context)) return this.#withDockerfile(await this.#remote.openGit(context, signal), given);
-    if (isHttpUrl(context)) return this.#withDockerfile(await this.#remote.openUrl(context, signal), given);
+    if (context === "-") return this.#withDockerfile(await this.remote.openStdin(this.#request.stdin, signal), given);
+    if (isGitUrl(context)) return this.#withDockerfile(await this.remote.openGit(context, signal), given);
+    if (isHttpUrl(context)) return this.#withDockerfile(await this.remote.openUrl(context, signal), given);
     return this.#openDirectory(requireDirectory(context, "build context"), given);
   }
 
   /** `-f` names a file of the context when that is not a local directory. */
   #withDockerfile(opened: OpenedContext, given: ControlFile | null): MainContext {
-    const { tree, files, dockerfile } = opened;
-    if (given !== null) return { tree, dockerfile: given };
-    if (dockerfile !== null) return { tree, dockerfile };
-    return { tree, dockerfile: readDockerfileFrom(files, this.#request.dockerfile ?? "Dockerfile") };
+    const { tree, modifiedAtSeconds, files } = opened;
+    const dockerfile =
+      given ?? opened.dockerfile ?? readDockerfileFrom(files, this.#request.dockerfile ?? "Dockerfile");
+    return { tree, modifiedAtSeconds, dockerfile };
   }
 
   #openDirectory(root: string, given: ControlFile | null): MainContext {
-    if (given !== null) return { tree: this.#describe(root, null), dockerfile: given };
+    const local = { modifiedAtSeconds: null };
+    if (given !== null) return { ...local, tree: this.#describe(root, null), dockerfile: given };
     const named = this.#request.dockerfile;
     if (named !== null) {
       const dockerfile = readDockerfileAt(resolve(named));
       return {
+        ...local,
         tree: this.#describe(root, dockerfile.path),
         dockerfile: { path: shortPath(dockerfile.path), bytes: dockerfile.bytes },
       };
@@ -104,7 +116,11 @@ export class BuildContexts {
     const everything: DirectorySpec = { kind: "directory", root, ignore: [], ignoreFile: null, statCache: null };
     const dockerfile = readDockerfileFrom(openDirectoryTree(everything), "Dockerfile");
     const path = join(root, dockerfile.path);
-    return { tree: this.#describe(root, path), dockerfile: { path: shortPath(path), bytes: dockerfile.bytes } };
+    return {
+      ...local,
+      tree: this.#describe(root, path),
+      dockerfile: { path: shortPath(path), bytes: dockerfile.bytes },
+    };
   }
 
   #describe(root: string, dockerfile: string | null): DirectorySpec {
@@ -113,9 +129,14 @@ export class BuildContexts {
   }
 }
 
-/** A context that is not a local directory. */
-export interface OpenedContext {
+/** A context, and the time it has in itself: seconds since 1970, null for none. */
+export interface TimedTree {
   readonly tree: TreeSpec;
+  readonly modifiedAtSeconds: number | null;
+}
+
+/** A context that is not a local directory. */
+export interface OpenedContext extends TimedTree {
   readonly files: Parameters<typeof readDockerfileFrom>[0];
   /** The context itself when it was a Dockerfile and nothing else. */
   readonly dockerfile: ControlFile | null;

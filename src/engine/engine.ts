@@ -93,9 +93,10 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
         const vertex = vertexOfBlob(label);
         if (vertex !== null) sink.emit({ kind: "transfer", atMs: Date.now(), vertex, label, doneBytes, totalBytes });
       });
-      const { contexts, images } = partsFor(request, layers);
+      const parts = partsFor(request, layers);
+      const { contexts, images } = parts;
       const records = new CacheRecords(store.paths, (diffId) => layers.has(diffId));
-      const graph = await planRequest(request, { contexts, images }, sink, signal);
+      const graph = await planRequest(request, parts, sink, signal);
       vertexOfBlob = (blob) => images.vertexOf(blob, graph);
       const context = {
         tasks,

@@ -1,4 +1,3 @@
-import { BuildError } from "../base/errors.ts";
 import type { SourceLocation } from "../base/source-location.ts";
 import { parseGitUrl } from "../context/git-url.ts";
 import type { Platform } from "../image/platform.ts";
@@ -63,11 +62,17 @@ export class RequestSources implements PlanSources {
     return { kind: "tree", context: name };
   }
 
-  /** A directory of this machine has no time of its own. */
   async sourceEpoch(origin: EpochOrigin, signal: AbortSignal): Promise<number | null> {
-    if (origin.kind === "context" && (await this.#contexts.isLocal(origin.context, signal))) return null;
-    throw new BuildError("DOCKERFILE_BAD_ARGUMENT", "SOURCE_DATE_EPOCH: the time of a remote source cannot be taken", {
-      hint: "give the number of seconds: --build-arg SOURCE_DATE_EPOCH=$(date +%s)",
-    });
+    switch (origin.kind) {
+      case "context":
+        return this.#contexts.modifiedAt(origin.context, signal);
+      case "git":
+        return this.#contexts.remote.commitTime(
+          { remote: origin.url, ref: origin.ref, checksum: origin.checksum },
+          signal,
+        );
+      case "http":
+        return this.#contexts.remote.timeOfUrl(origin.url, origin.checksum, signal);
+    }
   }
 }

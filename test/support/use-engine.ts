@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
 import { afterEach, beforeEach } from "vitest";
 import type { BuildEvent } from "../../src/base/build-event.ts";
 import type { BuildReceipt } from "../../src/engine/build-request.ts";
@@ -24,6 +25,8 @@ export interface EngineUnderTest {
   directory(files: Readonly<Record<string, string | Buffer>>): string;
   /** Builds as the command line would; the image `busybox` is the one of fixtures/base. */
   build(...args: readonly string[]): Promise<EngineBuild>;
+  /** The same, with something on standard input. */
+  buildFromStdin(stdin: Readable, ...args: readonly string[]): Promise<EngineBuild>;
   /** Another engine with a store of its own, closed after the test. */
   another(): Promise<Pick<EngineUnderTest, "engine" | "build">>;
 }
@@ -66,6 +69,7 @@ export function useEngine(): EngineUnderTest {
       return directory;
     },
     build: (...args) => buildWith(first(), args),
+    buildFromStdin: (stdin, ...args) => buildWith(first(), args, stdin),
     async another() {
       const engine = await open();
       return { engine, build: (...args) => buildWith(engine, args) };
@@ -73,11 +77,12 @@ export function useEngine(): EngineUnderTest {
   };
 }
 
-async function buildWith(engine: Engine, args: readonly string[]): Promise<EngineBuild> {
+async function buildWith(engine: Engine, args: readonly string[], stdin?: Readable): Promise<EngineBuild> {
   const events: BuildEvent[] = [];
   const request = await requestOf(["build", "--build-context", `busybox=oci-layout://${baseLayout}`, ...args]);
   const sink = { emit: (event: BuildEvent) => void events.push(event) };
-  const receipt = await engine.build(request, sink, new AbortController().signal);
+  const given = stdin === undefined ? request : { ...request, stdin };
+  const receipt = await engine.build(given, sink, new AbortController().signal);
   const names = new Map(
     events.flatMap((event) => (event.kind === "plan" ? event.vertices.map(({ id, name }) => [id, name] as const) : [])),
   );
