@@ -645,7 +645,7 @@ export async function describeRuntime(name: string, runtime: Runtime): Promise<v
       test("a tmpfs has its size and is gone afterwards", async () => {
         const mounts = [{ kind: "tmpfs", target: "/t", sizeBytes: 4 << 20 }] as const;
         const { stdout, upper } = await shell("df -k /t | awk 'END{print $2}'; touch /t/x; stat -c %a /t", { mounts });
-        expect(stdout).toBe("4096\n755\n");
+        expect(stdout).toBe("4096\n1777\n");
         expect(filesOf(upper)).toEqual([]);
       });
 
