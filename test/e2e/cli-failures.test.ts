@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { baseLayout } from "../support/base-registry.ts";
 import { baseFlags, cliProgram, runCli, startCli } from "../support/cli.ts";
@@ -150,8 +150,7 @@ describe.skipIf(needsRoot !== null)(`a RUN${needsRoot === null ? "" : ` (skipped
 
 test("a missing build of the program itself says so", () => {
   const elsewhere = at("package");
-  mkdirSync(join(elsewhere, "bin"), { recursive: true });
-  cpSync(cliProgram, join(elsewhere, "bin/tsbuild.js"));
+  cpSync(dirname(cliProgram), join(elsewhere, "bin"), { recursive: true });
   writeFileSync(join(elsewhere, "package.json"), '{"type":"module","version":"1.2.3"}');
   const run = (...args: string[]): string =>
     execFileSync(
