@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { ProgressSink } from "../base/build-event.ts";
 import type { Digest } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
@@ -86,6 +87,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
     outline: (request, sink, signal) => outlineRequest(request, partsOf(request), sink, signal),
     targets: (request, sink, signal) => targetsOfRequest(partsOf(request), sink, signal),
     async build(request, sink, signal) {
+      setMaxListeners(0, signal); // every layer that is fetched, compressed or written listens
       checkNames(request);
       for (const output of request.outputs) await checkDestination(output);
       let vertexOfBlob: (blob: string) => string | null = () => null;
