@@ -139,7 +139,7 @@ export function toRequest(context: string, options: BuildOptions): BuildRequest 
     namedContexts: parseNamedContexts(options.buildContext),
     outputs: outputsOf(options),
     entitlements: options.allow.map(parseEntitlement),
-    jobs: options.jobs === undefined ? availableParallelism() : parseJobs(options.jobs),
+    jobs: options.jobs === undefined ? defaultJobs() : parseJobs(options.jobs),
   };
 }
 
@@ -163,6 +163,9 @@ function parseEntitlement(text: string): Entitlement {
     hint: "entitlements: network.host, security.insecure",
   });
 }
+
+/** Steps wait for networks and disks more than they compute; what computes here is bounded by the worker threads. */
+const defaultJobs = (): number => Math.max(16, availableParallelism());
 
 function parseJobs(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);

@@ -230,7 +230,7 @@ function addBuild(program: Command, handlers: CommandHandlers): void {
         .choices(["auto", "tty", "plain", "rawjson", "quiet"])
         .default("auto"),
     )
-    .option("--jobs <number>", "how many steps run at the same time (default: the number of processors)")
+    .option("--jobs <number>", "how many steps run at the same time (default: 16, or the number of processors if more)")
     .option("--root <dir>", "the store (TSBUILD_ROOT; /var/lib/tsbuild as root, the XDG data directory otherwise)")
     .option("--debug", "show stack traces and causes of errors")
     .action((context: string, options: BuildOptions) => handlers.build(context, options));

@@ -107,7 +107,7 @@ class Solver<R> {
   async #identify(op: Op<R>): Promise<Identity<R>> {
     const [definitions, contents] = await Promise.all([
       this.#identitiesOf(op.definitionInputs),
-      this.#identitiesOf(op.contentInputs),
+      this.#contentIdentities(op.contentInputs),
     ]);
     this.#abort.signal.throwIfAborted();
     const forced = op.ignoreCache || some(definitions, (identity) => identity.forced);
@@ -201,6 +201,18 @@ class Solver<R> {
     if (this.#firstError !== undefined) return;
     this.#firstError = error;
     this.#abort.abort(error);
+  }
+
+  /**
+   * Identities of what is read by content. What is not found is started at once, since its content will be asked for:
+   * otherwise stages that are copied from one after the other would also run one after the other.
+   */
+  async #contentIdentities(ids: readonly string[]): Promise<ReadonlyMap<string, Identity<R>>> {
+    return byId(ids, async (id) => {
+      const identity = await this.#identity(id);
+      if (identity.hit === null) void this.#result(id);
+      return identity;
+    });
   }
 
   async #identitiesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Identity<R>>> {

@@ -241,6 +241,24 @@ describe("solve", () => {
     expect((await c.solve([input, foreign], ["foreign"], cache)).get("foreign")).toBe(2);
   });
 
+  test("stages that are copied from one after the other run side by side", async () => {
+    const c = new Counters();
+    const bothRun = deferred();
+    let running = 0;
+    const work = async (): Promise<void> => {
+      running += 1;
+      if (running === 2) bothRun.resolve();
+      await bothRun.promise;
+    };
+    const ops = [
+      c.sum("stage-1", { work }),
+      c.sum("stage-2", { work }),
+      c.sum("copy-1", { reads: ["stage-1"] }),
+      c.sum("copy-2", { on: ["copy-1"], reads: ["stage-2"] }),
+    ];
+    expect((await c.solve(ops, ["copy-2"], new NumberCache())).get("copy-2")).toBe(4);
+  });
+
   describe("an op that runs ahead", () => {
     /** A sum whose work is done before its key is known. */
     const ahead = (c: Counters, id: string, on: readonly string[]): Op<number> => ({
