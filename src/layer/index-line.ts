@@ -9,7 +9,7 @@ import type { LayerRow } from "./entry.ts";
  * and just path and letter for w (whiteout) and o (opaque).
  */
 const formatName = "tsbuild layer index";
-const formatVersion = 1;
+const formatVersion = 2;
 
 interface IndexHeader {
   readonly canonical: boolean;
@@ -21,6 +21,8 @@ export interface IndexFooter {
   readonly sizeBytes: number;
   /** Per file with several names: all of them, that of the file row first. */
   readonly links: readonly (readonly string[])[];
+  /** Directories without a row that have one inside them, parents first. */
+  readonly implied: readonly string[];
 }
 
 const letters = {
@@ -63,9 +65,9 @@ export function parseHeader(line: string, file: string): IndexHeader {
 export function parseFooter(line: string, file: string): IndexFooter {
   const footer = parseJson(line);
   if (isRecord(footer)) {
-    const { rows, diffId, sizeBytes, links } = footer;
-    if (isCount(rows) && typeof diffId === "string" && isCount(sizeBytes) && isLinks(links)) {
-      return { rows, diffId, sizeBytes, links };
+    const { rows, diffId, sizeBytes, links, implied } = footer;
+    if (isCount(rows) && typeof diffId === "string" && isCount(sizeBytes) && isLinks(links) && isPaths(implied)) {
+      return { rows, diffId, sizeBytes, links, implied };
     }
   }
   throw new BuildError("LAYER_MALFORMED", `layer index ${JSON.stringify(file)} is cut off`);
@@ -161,6 +163,8 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 const isXattrs = (value: unknown): value is Readonly<Record<string, string>> =>
   isRecord(value) && Object.values(value).every((item) => typeof item === "string");
 
+const isPaths = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((path) => typeof path === "string");
+
 const isLinks = (value: unknown): value is readonly (readonly string[])[] =>
-  Array.isArray(value) &&
-  value.every((names) => Array.isArray(names) && names.every((name) => typeof name === "string"));
+  Array.isArray(value) && value.every(isPaths);

@@ -4,7 +4,7 @@ import { BuildError } from "../base/errors.ts";
 import type { LayerRow } from "./entry.ts";
 import { fsCall } from "./fs-call.ts";
 import { encodeFooter, encodeHeader, encodeRow } from "./index-line.ts";
-import { comparePaths } from "./path-order.ts";
+import { comparePaths, parentOf } from "./path-order.ts";
 
 const flushCharacters = 1 << 18;
 
@@ -15,6 +15,9 @@ export class LayerIndexWriter {
   #count = 0;
   #last: LayerRow | null = null;
   readonly #links = new Map<string, string[]>();
+  readonly #implied: string[] = [];
+  /** The directories the next row may lie in, outermost first. */
+  readonly #open: string[] = [];
 
   /** Creates `file`. `isCanonical`: the tar can be made again from rows and contents. */
   constructor(file: string, isCanonical: boolean) {
@@ -34,13 +37,15 @@ export class LayerIndexWriter {
     this.#last = row;
     this.#count += 1;
     if (row.type === "hardlink") this.#addLink(row.target as string, row.path);
+    this.#enterDirectories(row);
     this.#pending += `${encodeRow(row)}\n`;
     if (this.#pending.length >= flushCharacters) this.#flush();
   }
 
   /** Completes the file; with `isFlushed` it has reached the disk then. */
   finish(diffId: DiffId, sizeBytes: number, isFlushed = true): void {
-    this.#pending += `${encodeFooter({ rows: this.#count, diffId, sizeBytes, links: [...this.#links.values()] })}\n`;
+    const links = [...this.#links.values()];
+    this.#pending += `${encodeFooter({ rows: this.#count, diffId, sizeBytes, links, implied: this.#implied })}\n`;
     this.#flush();
     if (isFlushed) fsCall(() => fsyncSync(this.#fd));
     closeSync(this.#fd);
@@ -49,6 +54,17 @@ export class LayerIndexWriter {
   /** Closes the file where it stands; what was written is no index. */
   abandon(): void {
     closeSync(this.#fd);
+  }
+
+  #enterDirectories({ path, type }: LayerRow): void {
+    const isOpen = (directory: string | undefined): boolean =>
+      directory === undefined || path === directory || path.startsWith(`${directory}/`);
+    while (!isOpen(this.#open.at(-1))) this.#open.pop();
+    const innermost = type === "directory" || type === "opaque" ? path : parentOf(path);
+    const missing: string[] = [];
+    for (let at = innermost; at !== (this.#open.at(-1) ?? ""); at = parentOf(at)) missing.unshift(at);
+    for (const directory of missing) if (type !== "directory" || directory !== path) this.#implied.push(directory);
+    this.#open.push(...missing);
   }
 
   #addLink(target: string, path: string): void {

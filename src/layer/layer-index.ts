@@ -16,6 +16,8 @@ export class LayerIndex {
   readonly rowCount: number;
   /** Whether the tar can be made again from rows and contents: it was written by a LayerWriter. */
   readonly isCanonical: boolean;
+  /** Directories without a row that have one inside them, parents first. */
+  readonly impliedDirectories: readonly string[];
   /** Names of each linked file: its own path, then the hardlink rows that name it; keyed by all of them. */
   readonly #links: ReadonlyMap<string, readonly string[]>;
   readonly #file: string;
@@ -38,6 +40,7 @@ export class LayerIndex {
     this.diffId = parseDiffId(footer.diffId);
     this.sizeBytes = footer.sizeBytes;
     this.rowCount = footer.rows;
+    this.impliedDirectories = footer.implied;
     this.#starts = lines.subarray(1, count);
     this.#rows = new Array<LayerRow | undefined>(this.rowCount);
     const links = new Map<string, readonly string[]>();

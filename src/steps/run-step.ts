@@ -4,6 +4,7 @@ import { BuildError } from "../base/errors.ts";
 import { openTree } from "../context/open-tree.ts";
 import type { TreeSpec } from "../context/tree-spec.ts";
 import type { Platform } from "../image/platform.ts";
+import { makeImpliedDirectoriesTask } from "../layer/implied-directories.ts";
 import { packDirectoryDiffTask } from "../layer/pack-directory-diff.ts";
 import { resolveInTree } from "../layer/resolve-path.ts";
 import { unpackLayerTask } from "../layer/unpack-layer.ts";
@@ -60,11 +61,15 @@ export function runStep(spec: SpecOf<"run">, context: StepContext, services: Run
     async run(inputs, signal) {
       services.runtime.prepare?.();
       const parent = parentOf(inputs, spec.parent);
-      const [lowers, binds, seeds, temporary] = await Promise.all([
-        directoriesOf(parent, context, signal),
-        Promise.all(mountsOf(spec, "bind").map((mount) => bindSource(mount, inputs, context, signal))),
+      const temporary = await context.layers.makeTemporary();
+      const [lowers, binds, seeds] = await Promise.all([
+        directoriesOf(parent, join(temporary, "implied"), context, signal),
+        Promise.all(
+          mountsOf(spec, "bind").map((mount, at) =>
+            bindSource(mount, inputs, join(temporary, `implied-${at}`), context, signal),
+          ),
+        ),
         Promise.all(seedsOf(spec).map((seed) => cacheSeed(seed, inputs, context, signal))),
-        context.layers.makeTemporary(),
       ]);
       try {
         await runProcess(spec, { lowers, binds, seeds, temporary }, services, io, signal);
@@ -94,15 +99,22 @@ const seedsOf = (spec: SpecOf<"run">): readonly Seed[] =>
 
 /**
  * Overlay directories of a snapshot, topmost first; unpacked if needed, several at a time. Equal layers are one
- * directory, which overlayfs takes only once: the topmost one shows and hides all that the others would.
+ * directory, which overlayfs takes only once: the topmost one shows and hides all that the others would. `implied` is
+ * where one more may be made.
  */
 async function directoriesOf(
   snapshot: Snapshot | null,
+  implied: string,
   context: StepContext,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const topmostFirst = (snapshot?.layers ?? []).map(({ diffId }) => diffId).reverse();
-  return Promise.all([...new Set(topmostFirst)].map((diffId) => context.layers.directory(diffId, signal)));
+  const directories = await Promise.all(
+    [...new Set(topmostFirst)].map((diffId) => context.layers.directory(diffId, signal)),
+  );
+  const { layers } = await openSnapshot(snapshot, context.layers, signal);
+  const input = { layers, directory: implied, overlayXattrs: "trusted" } as const;
+  return (await context.tasks.run(makeImpliedDirectoriesTask, input, signal)) ? [implied, ...directories] : directories;
 }
 
 /**
@@ -112,12 +124,13 @@ async function directoriesOf(
 async function bindSource(
   mount: MountOf<"bind">,
   inputs: ReadonlyMap<string, Snapshot>,
+  implied: string,
   context: StepContext,
   signal: AbortSignal,
 ): Promise<RunSource> {
   if (mount.source.kind !== "context") {
     const snapshot = mount.source.kind === "vertex" ? (inputs.get(mount.source.vertex) ?? null) : null;
-    return { lowers: await directoriesOf(snapshot, context, signal), path: mount.path };
+    return { lowers: await directoriesOf(snapshot, implied, context, signal), path: mount.path };
   }
   const tree = await context.openContext(mount.source.name, signal);
   const resolved = resolveInTree(openTree(tree), mount.path, "all");

@@ -3,6 +3,7 @@ import type { Task } from "../base/task.ts";
 import { openTarContext, openTarContextTask } from "../context/tar-context.ts";
 import { clampLayerTimes, clampLayerTimesTask } from "../layer/clamp-layer-times.ts";
 import { compressBlock, compressBlockTask } from "../layer/compress-block.ts";
+import { makeImpliedDirectories, makeImpliedDirectoriesTask } from "../layer/implied-directories.ts";
 import { packDirectoryDiff, packDirectoryDiffTask } from "../layer/pack-directory-diff.ts";
 import { unpackLayer, unpackLayerTask } from "../layer/unpack-layer.ts";
 import { mergeDirectory, mergeDirectoryTask } from "../output/merge-directory.ts";
@@ -23,6 +24,7 @@ const table: ReadonlyMap<string, TaskFunction> = new Map([
   bind(openTarContextTask, openTarContext),
   bind(clampLayerTimesTask, clampLayerTimes),
   bind(compressBlockTask, compressBlock),
+  bind(makeImpliedDirectoriesTask, makeImpliedDirectories),
   bind(packDirectoryDiffTask, packDirectoryDiff),
   bind(unpackLayerTask, unpackLayer),
   bind(mergeDirectoryTask, mergeDirectory),

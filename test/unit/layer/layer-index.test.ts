@@ -99,7 +99,7 @@ describe("a damaged index is refused with LAYER_MALFORMED", () => {
 
 test("an index of a later version says so", () => {
   const layer = makeLayer(temporary.path, []);
-  const later = readFileSync(layer.indexFile, "utf8").replace('"version":1', '"version":2');
+  const later = readFileSync(layer.indexFile, "utf8").replace('"version":2', '"version":3');
   expect(() => new LayerIndex("index", Buffer.from(later))).toThrow(expect.objectContaining({ code: "STORE_TOO_NEW" }));
 });
 
