@@ -34,10 +34,9 @@ export class StepScope {
     return this.build.budget.count(text);
   }
 
-  /** The same, split at white space. */
+  /** The same, split at white space, as EXPOSE has it: BuildKit does not warn of what is not set there. */
   expandToWords(word: string): readonly string[] {
-    const { words, unset } = expandWords(word, this.lookup, this.build.input.dockerfile.escape);
-    this.#warnUnset(unset);
+    const { words } = expandWords(word, this.lookup, this.build.input.dockerfile.escape);
     return words.map((text) => this.build.budget.count(text));
   }
 

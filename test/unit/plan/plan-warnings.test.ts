@@ -15,6 +15,7 @@ describe("what planning finds", () => {
     ["FROM scratch\nUSER $NOPE", ["2 UndefinedVar: Usage of undefined variable '$NOPE'"]],
     ["FROM busybox\nENV PATH=$PAHT:/x", ["2 UndefinedVar: Usage of undefined variable '$PAHT' (did you mean $PATH?)"]],
     ["FROM scratch\nARG A\nUSER $A", []],
+    ["FROM scratch\nEXPOSE $NOPE", []],
     ["FROM scratch\nARG A=$B", ["2 UndefinedVar: Usage of undefined variable '$B'"]],
     ["FROM scratch\nCOPY <<E /\n$X\nE", ["2 UndefinedVar: Usage of undefined variable '$X'"]],
     ["FROM scratch\nRUN echo $X", []],
