@@ -45,7 +45,7 @@ function traced(path: string) {
   const lines = (): readonly string[] => readFileSync(log, "utf8").split("\n");
   const files = (line: string): readonly string[] => {
     const file = /= \d+<(.*)>$/.exec(line)?.[1] ?? "";
-    return file.startsWith(`${path}/`) && !line.includes("O_DIRECTORY") ? [relative(path, file)] : [];
+    return file.startsWith(`${path}/`) && !statSync(file).isDirectory() ? [relative(path, file)] : [];
   };
   return {
     states: statesOf([path], { under }),
