@@ -16,6 +16,8 @@ export function planRun(step: StepScope, instruction: InstructionOf<"run">): voi
   if (instruction.devices.length > 0)
     throw new BuildError("DOCKERFILE_BAD_FLAG", `RUN --device=${instruction.devices[0]}: devices are not supported`);
   const { args, pipes } = runArguments(step, instruction);
+  if (args.length === 0)
+    throw new BuildError("DOCKERFILE_BAD_ARGUMENT", "RUN []: got no arguments, want at least a program");
   const workingDir = absolutePath("/", draft.config.workingDir);
   const mounts = planMounts(
     instruction.mounts.map((flag) => parseMountFlag(flag, (word) => step.expand(word))),

@@ -40,7 +40,7 @@ export async function runProcess(
   await copyRootOwner(inputs.lowers[0], upper);
   const { mounts, secretEnv, close } = await resolveMounts(spec, inputs, services, signal);
   const sandbox: SandboxSpec = {
-    args: spec.args.length === 0 ? ["sh", "-c", ""] : spec.args,
+    args: spec.args,
     env: runEnvironment(spec.env, spec.proxyEnv, secretEnv),
     cwd: spec.cwd,
     user: spec.user,

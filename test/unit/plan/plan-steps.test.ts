@@ -39,6 +39,10 @@ describe("RUN", () => {
     expect((await runs(`FROM busybox\n${text}`))[0]?.args).toEqual(args);
   });
 
+  test("an empty exec form is refused", async () => {
+    await expect(runs("FROM busybox\nRUN []")).rejects.toMatchObject({ code: "DOCKERFILE_BAD_ARGUMENT" });
+  });
+
   test("a script of its own is shown below /dev/pipes", async () => {
     const [run] = await runs("FROM busybox\nRUN <<-S\n\t#!/bin/x\n\ty\nS");
     expect(run?.pipes).toEqual([{ name: "S", content: "#!/bin/x\ny\n" }]);
