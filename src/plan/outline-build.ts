@@ -79,14 +79,17 @@ function argsOf(
   const usedGlobals = new Set<string>();
   for (const plan of reachable) {
     for (const name of namesInFrom(input, plan, globals)) usedGlobals.add(name);
+    // In one stage the last ARG of a name counts, of several stages the first.
+    const own = new Map<string, OutlineArg>();
     for (const { instruction } of plan.steps) {
       if (instruction.kind !== "arg") continue;
       for (const { key, value } of instruction.args) {
-        const isInherited = value === null && !input.buildArgs.has(key) && globals.declared.has(key);
+        const isInherited = value === null && !input.buildArgs.has(key) && globals.values.has(key);
         if (isInherited) usedGlobals.add(key);
-        else if (!found.has(key)) found.set(key, outlineArg(key, drafts.get(plan)?.args.get(key) ?? null, instruction));
+        else own.set(key, outlineArg(key, drafts.get(plan)?.args.get(key) ?? null, instruction));
       }
     }
+    for (const [key, arg] of own) if (!found.has(key)) found.set(key, arg);
   }
   for (const name of usedGlobals) {
     const global = globals.declared.get(name);

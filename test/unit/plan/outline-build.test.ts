@@ -93,4 +93,13 @@ RUN --mount=type=secret,id=token --mount=type=secret,id=extra y
     const { args, secrets } = await outline({ target: "other" });
     expect([...args.map(({ name }) => name), ...secrets.map(({ id }) => id)]).toEqual(["NEVER", "never"]);
   });
+
+  test("leaves out ARGs the builder sets, and shows the last of several with one name", async () => {
+    const dockerfile = parse("FROM scratch\nARG TARGETARCH\nARG A=1\nARG A=2 TARGETOS=mine\n");
+    const { args } = await outlineBuild(planInput(dockerfile), new FakePlanSources(), new AbortController().signal);
+    expect(args.map(({ name, value, location }) => [name, value, location.startLine])).toEqual([
+      ["A", "2", 4],
+      ["TARGETOS", "mine", 4],
+    ]);
+  });
 });
