@@ -123,8 +123,15 @@ const unlessEmpty = <T>(items: readonly T[]): readonly T[] | undefined => (items
 const withoutEmpty = (texts: object): object =>
   Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== ""));
 
-/** A location as BuildKit's protocol buffers have it. */
+/** Longer instructions are one range: many warnings about one would fill the memory otherwise. */
+const mostRanges = 1000;
+
+/** A location as BuildKit's protocol buffers have it: a range for each line. */
 function jsonLocation(location: SourceLocation | null): object | undefined {
   if (location === null) return undefined;
-  return { ranges: [{ start: { line: location.startLine }, end: { line: location.endLine } }] };
+  const { startLine, endLine } = location;
+  const count = endLine - startLine + 1;
+  if (count > mostRanges) return { ranges: [{ start: { line: startLine }, end: { line: endLine } }] };
+  const lines = Array.from({ length: count }, (_, at) => ({ line: startLine + at }));
+  return { ranges: lines.map((line) => ({ start: line, end: line })) };
 }

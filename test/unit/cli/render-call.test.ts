@@ -73,6 +73,16 @@ Dockerfile:3
   });
 });
 
+test("an instruction of several lines has a range for each, a huge one has one", () => {
+  const rangesOf = (endLine: number): readonly object[] => {
+    const location = { file: "Dockerfile", startLine: 2, endLine };
+    const warnings = [{ rule: "UndefinedVar", message: "", location }];
+    return JSON.parse(checkAsJson({ dockerfile, warnings, error: null })).warnings[0].location.ranges;
+  };
+  expect(rangesOf(3)).toEqual([...json(2).ranges, ...json(3).ranges]);
+  expect(rangesOf(100_000)).toEqual([{ start: { line: 2 }, end: { line: 100_000 } }]);
+});
+
 describe("outline", () => {
   const outline = {
     target: "base",
