@@ -87,7 +87,8 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
       for (const action of pathsActions) {
         const tree = await openSource(action.source, new Map(), context, signal);
         if (tree.kind !== "directory") return false;
-        if (!isForced && tree.statCache !== null && existsSync(tree.statCache)) return false;
+        // A context that is fetched for each build has no stat cache, yet most often it is what it was.
+        if (!isForced && (tree.statCache === null || existsSync(tree.statCache))) return false;
         // What is missing is told now, and not after whatever this step stands on has run.
         for (const _ of sourcesOf({ ...action, tree }, trees).sources);
       }

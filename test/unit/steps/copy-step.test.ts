@@ -39,7 +39,8 @@ beforeEach(async () => {
   const noRemote = { open: () => Promise.reject(new Error("nothing is remote")) };
   const root = mkdtempSync(join(directory, "context-"));
   writeFileSync(join(root, "file"), "before");
-  const tree: DirectorySpec = { kind: "directory", root, ignore: [], ignoreFile: null, statCache: null };
+  const statCache = join(directory, "no-stat-cache-yet");
+  const tree: DirectorySpec = { kind: "directory", root, ignore: [], ignoreFile: null, statCache };
   context = {
     tasks: inThreadRunner,
     layers: openLayerStore(store, inThreadRunner, noRemote, () => {}),
@@ -102,12 +103,13 @@ test("reads a context that nothing is known about once", async () => {
 });
 
 test.each([
-  { what: "digests of the context are known", isForced: false, want: false },
-  { what: "nothing may be found", isForced: true, want: true },
-])("runs ahead: $want when $what", async ({ isForced, want }) => {
+  { what: "digests of the context are known", isForced: false, isFetched: false, want: false },
+  { what: "the context is fetched for each build", isForced: false, isFetched: true, want: false },
+  { what: "nothing may be found", isForced: true, isFetched: false, want: true },
+])("runs ahead: $want when $what", async ({ isForced, isFetched, want }) => {
   const tree = (await context.openContext("context", signal)) as DirectorySpec;
-  const statCache = join(directory, "stat-cache");
-  writeFileSync(statCache, "");
+  const statCache = isFetched ? null : join(directory, "stat-cache");
+  if (statCache !== null) writeFileSync(statCache, "");
   const step = copyStep(copyAll, { ...context, openContext: async () => ({ ...tree, statCache }) });
   expect(await step.shouldRunAhead?.(isForced, signal)).toBe(want);
 });
