@@ -6,7 +6,10 @@ import type { SecretSource } from "../steps/run/secrets.ts";
 const invalid = (flag: string, value: string, problem: string, hint?: string): BuildError =>
   new BuildError("USAGE_INVALID", `--${flag} ${JSON.stringify(value)}: ${problem}`, { hint });
 
-/** `NAME=value` flags as a map; without `=` the value comes from `environment`, and is left out when not set there. */
+/**
+ * `NAME=value` flags as a map; without `=` the value comes from `environment`, and is left out when not set there.
+ * SOURCE_DATE_EPOCH of the environment counts without a flag, as docker has it.
+ */
 export function parseBuildArgs(
   values: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
@@ -20,6 +23,8 @@ export function parseBuildArgs(
       split === -1 ? (Object.hasOwn(environment, name) ? environment[name] : undefined) : value.slice(split + 1);
     if (given !== undefined) args.set(name, given);
   }
+  const epoch = environment.SOURCE_DATE_EPOCH ?? "";
+  if (epoch !== "" && !args.has("SOURCE_DATE_EPOCH")) args.set("SOURCE_DATE_EPOCH", epoch);
   return args;
 }
 

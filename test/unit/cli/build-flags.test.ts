@@ -14,6 +14,15 @@ import {
 const usage = expect.objectContaining({ code: "USAGE_INVALID" });
 
 describe("--build-arg", () => {
+  test.each([
+    [[], { SOURCE_DATE_EPOCH: "1" }, "1"],
+    [["SOURCE_DATE_EPOCH=2"], { SOURCE_DATE_EPOCH: "1" }, "2"],
+    [["SOURCE_DATE_EPOCH="], { SOURCE_DATE_EPOCH: "1" }, ""],
+    [[], { SOURCE_DATE_EPOCH: "" }, undefined],
+  ])("%j with the environment %j has the epoch %j", (flags, environment, epoch) => {
+    expect(parseBuildArgs(flags, environment).get("SOURCE_DATE_EPOCH")).toBe(epoch);
+  });
+
   test("takes the value after the first =, or from the environment, or leaves the argument out", () => {
     const args = parseBuildArgs(["A=1=2", "B=", "FROM_ENV", "UNSET"], { FROM_ENV: "e" });
     expect([...args]).toEqual([
