@@ -10,6 +10,8 @@ interface Grant {
   /** Value of the Authorization header. */
   readonly header: string;
   readonly expiresAtMs: number;
+  /** What it was the answer to. */
+  readonly challenges: readonly Challenge[];
 }
 
 /** A token is not used in its last seconds: the request still has to get there. */
@@ -29,22 +31,35 @@ export class Authorizer {
     this.#now = now;
   }
 
-  /** The header a request for `actions` ("pull") will need, when it is known; null otherwise. */
-  known(endpoint: Endpoint, actions: string): string | null {
-    const grant = this.#grants.get(keyOf(endpoint, actions));
+  /** The header a request for `scopes` ("repository:ns/app:pull") will need, when it is known; null otherwise. */
+  known(endpoint: Endpoint, scopes: readonly string[]): string | null {
+    const grant = this.#grants.get(keyOf(endpoint, scopes));
     return grant !== undefined && grant.expiresAtMs - marginMs > this.#now() ? grant.header : null;
+  }
+
+  /** As `known`, but what has expired is got anew, before a server refuses a large body. Throws SOURCE_UNAUTHORIZED. */
+  async current(
+    endpoint: Endpoint,
+    scopes: readonly string[],
+    subject: string,
+    signal: AbortSignal,
+  ): Promise<string | null> {
+    const known = this.known(endpoint, scopes);
+    const expired = this.#grants.get(keyOf(endpoint, scopes));
+    if (known !== null || expired === undefined) return known;
+    return this.answer(endpoint, scopes, expired.challenges, subject, signal);
   }
 
   /** The header that answers `challenges`, got anew; asked for once by requests at the same time. Throws SOURCE_UNAUTHORIZED. */
   answer(
     endpoint: Endpoint,
-    actions: string,
+    scopes: readonly string[],
     challenges: readonly Challenge[],
     subject: string,
     signal: AbortSignal,
   ): Promise<string> {
-    const key = keyOf(endpoint, actions);
-    const running = this.#pending.get(key) ?? this.#grant(endpoint, actions, challenges, subject, signal);
+    const key = keyOf(endpoint, scopes);
+    const running = this.#pending.get(key) ?? this.#grant(endpoint, scopes, challenges, subject, signal);
     this.#pending.set(key, running);
     return running
       .then((grant) => {
@@ -58,23 +73,22 @@ export class Authorizer {
 
   async #grant(
     endpoint: Endpoint,
-    actions: string,
+    scopes: readonly string[],
     challenges: readonly Challenge[],
     subject: string,
     signal: AbortSignal,
   ): Promise<Grant> {
     const { credentials, problem } = await this.#findCredentials(endpoint);
     if (credentials?.kind === "bearer")
-      return { header: `Bearer ${credentials.token}`, expiresAtMs: Number.POSITIVE_INFINITY };
+      return { header: `Bearer ${credentials.token}`, expiresAtMs: Number.POSITIVE_INFINITY, challenges };
     const bearer = challenges.find((challenge) => challenge.scheme === "bearer");
     if (bearer !== undefined) {
-      const scope = `repository:${endpoint.repository}:${actions}`;
-      const granted = await requestToken(this.#transport, endpoint, bearer, scope, credentials, signal);
-      return { header: `Bearer ${granted.token}`, expiresAtMs: this.#now() + granted.expiresInMs };
+      const granted = await requestToken(this.#transport, endpoint, bearer, scopes, credentials, signal);
+      return { header: `Bearer ${granted.token}`, expiresAtMs: this.#now() + granted.expiresInMs, challenges };
     }
     const basic = challenges.some((challenge) => challenge.scheme === "basic");
     if (basic && credentials?.kind === "password") {
-      return { header: basicAuthorization(credentials), expiresAtMs: Number.POSITIVE_INFINITY };
+      return { header: basicAuthorization(credentials), expiresAtMs: Number.POSITIVE_INFINITY, challenges };
     }
     const reason = basic
       ? "the registry wants a user name and a password"
@@ -93,5 +107,5 @@ export class Authorizer {
   }
 }
 
-const keyOf = (endpoint: Endpoint, actions: string): string =>
-  JSON.stringify([endpoint.origin.origin, endpoint.repository, actions]);
+const keyOf = (endpoint: Endpoint, scopes: readonly string[]): string =>
+  JSON.stringify([endpoint.origin.origin, endpoint.repository, ...scopes]);

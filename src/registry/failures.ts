@@ -70,7 +70,7 @@ export async function statusFailure(
   }
   if (status === 429) {
     const error = new BuildError("SOURCE_RATE_LIMITED", `${subject}: too many requests (${answer})`, {
-      hint: `wait, or log in with "docker login" for a higher limit`,
+      hint: `wait, or log in with "tsbuild login" for a higher limit`,
       details,
     });
     return new TransientFailure(error, parseRetryAfter(response.header("retry-after"), Date.now()));
@@ -88,7 +88,7 @@ export async function statusFailure(
 /** The one wording for "you may not", with or without credentials. */
 export function unauthorized(subject: string, problem: string, host: string, cause?: unknown): BuildError {
   return new BuildError("SOURCE_UNAUTHORIZED", `${subject}: access denied (${problem})`, {
-    hint: `check that the image exists; if it is private, log in: docker login ${host === "registry-1.docker.io" ? "" : host}`.trimEnd(),
+    hint: `check that the image exists; if it is private, log in: tsbuild login ${host === "registry-1.docker.io" ? "" : host}`.trimEnd(),
     cause,
   });
 }

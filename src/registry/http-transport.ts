@@ -1,16 +1,18 @@
 import http from "node:http";
 import https from "node:https";
 import { isIP } from "node:net";
+import { pipeline } from "node:stream/promises";
 import tls from "node:tls";
 import { idleTimeoutMs, largestHeaderBytes } from "./limits.ts";
 import { authorizationOf, openTunnel, proxyFor } from "./proxy.ts";
 
 export interface HttpRequest {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
   readonly url: URL;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  /** A stream needs `content-length` among the headers. What it fails with, `send` rejects with. */
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
 }
 
 export interface HttpResponse {
@@ -59,7 +61,10 @@ export class NodeHttpTransport implements HttpTransport {
       });
       started.on("error", reject);
       started.on("response", (message) => resolve(responseOf(message)));
-      started.end(request.body);
+      const { body } = request;
+      if (body === undefined || typeof body === "string" || body instanceof Uint8Array) started.end(body);
+      // A server may answer before it has read everything; then nothing that happens to the rest matters.
+      else pipeline(body, started).catch(reject);
     });
   }
 

@@ -14,3 +14,7 @@ export const idleTimeoutMs = 60_000;
 export const longestPauseMs = 60_000;
 /** A transfer that came this far since it last broke gets all its attempts again. */
 export const progressBytes = 1024 * 1024;
+/** Bytes of one request when an upload is continued in pieces. */
+export const uploadPieceBytes = 5 * 1024 * 1024;
+/** Blobs sent to a registry at the same time. */
+export const uploadsAtOnce = 4;

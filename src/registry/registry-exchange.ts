@@ -1,4 +1,4 @@
-import { BuildError } from "../base/errors.ts";
+import { BuildError, isBuildError } from "../base/errors.ts";
 import type { Authorizer } from "./authorizer.ts";
 import { parseChallenges } from "./challenge.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -8,10 +8,18 @@ import { mostRedirects } from "./limits.ts";
 
 /** A request below `/v2/<repository>/`. */
 export interface RegistryRequest {
-  readonly method: "GET" | "HEAD";
-  /** `manifests/latest`. */
-  readonly path: string;
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
+  /** `manifests/latest`, or a URL of the registry itself. */
+  readonly path: string | URL;
   readonly headers: Readonly<Record<string, string>>;
+  /** Called again when the request has to be sent again. */
+  readonly body?: () => Uint8Array | AsyncIterable<Uint8Array>;
+  /** What the request may do; reading when left out. */
+  readonly access?: "pull" | "push";
+  /** Another repository of the registry that is read as well. */
+  readonly alsoReads?: string;
+  /** Redirects are answers; nobody but the registry itself is asked. */
+  readonly staysThere?: boolean;
   /** What the message is about: `docker.io/library/busybox:latest`. */
   readonly subject: string;
 }
@@ -38,17 +46,22 @@ export class RegistryExchange {
 
   /** Throws a SOURCE_* error, or a TransientFailure for what may work when tried again. */
   async send(endpoint: Endpoint, request: RegistryRequest, signal: AbortSignal): Promise<RegistryAnswer> {
-    let authorization = this.#authorizer.known(endpoint, "pull");
+    const scopes = scopesOf(endpoint, request);
+    let authorization =
+      request.body === undefined
+        ? this.#authorizer.known(endpoint, scopes)
+        : await this.#authorizer.current(endpoint, scopes, request.subject, signal);
     let answer = await this.#follow(endpoint, request, authorization, signal);
     if (answer.response.status === 401 && answer.url.origin === endpoint.origin.origin) {
       const challenges = parseChallenges(answer.response.headerValues("www-authenticate"));
       if (challenges.length > 0) {
         answer.response.discard();
-        authorization = await this.#authorizer.answer(endpoint, "pull", challenges, request.subject, signal);
+        authorization = await this.#authorizer.answer(endpoint, scopes, challenges, request.subject, signal);
         answer = await this.#follow(endpoint, request, authorization, signal);
       }
     }
     const { response, url } = answer;
+    if (request.staysThere && isRedirect(response.status)) return answer;
     if (response.status < 200 || response.status > 299)
       throw await statusFailure(response, url, request.subject, signal);
     const encoding = response.header("content-encoding");
@@ -68,7 +81,10 @@ export class RegistryExchange {
     authorization: string | null,
     signal: AbortSignal,
   ): Promise<RegistryAnswer> {
-    let url = new URL(`/v2/${endpoint.repository}/${request.path}`, endpoint.origin);
+    let url =
+      request.path instanceof URL
+        ? request.path
+        : new URL(`/v2/${endpoint.repository}/${request.path}`, endpoint.origin);
     for (let hop = 0; ; hop += 1) {
       const mayAuthorize = authorization !== null && url.origin === endpoint.origin.origin;
       const headers = {
@@ -78,17 +94,25 @@ export class RegistryExchange {
         ...(mayAuthorize ? { authorization } : {}),
       };
       const target = url;
+      const body = request.body?.();
       const response = await this.#transport
-        .send({ method: request.method, url, headers }, signal)
+        .send({ method: request.method, url, headers, ...(body === undefined ? {} : { body }) }, signal)
         .catch((cause: unknown) => {
-          throw networkFailure(target, cause, signal);
+          throw isBuildError(cause) ? cause : networkFailure(target, cause, signal);
         });
-      if (![301, 302, 303, 307, 308].includes(response.status)) return { response, url };
+      if (request.staysThere || !isRedirect(response.status)) return { response, url };
       response.discard();
       if (hop >= mostRedirects) throw refusedRedirect(request, url, `more than ${mostRedirects} of them`);
       url = redirectTarget(request, url, response.header("location"));
     }
   }
+}
+
+const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status);
+
+function scopesOf({ repository }: Endpoint, { access, alsoReads }: RegistryRequest): readonly string[] {
+  const own = `repository:${repository}:${access === "push" ? "pull,push" : "pull"}`;
+  return alsoReads === undefined ? [own] : [own, `repository:${alsoReads}:pull`];
 }
 
 function redirectTarget(request: RegistryRequest, from: URL, location: string | null): URL {

@@ -20,19 +20,19 @@ export interface AccessToken {
 const defaultLifetimeMs = 60_000;
 
 /**
- * Gets a token for `scope` from the server a Bearer challenge names. Credentials go to that server only if the rules of
+ * Gets a token for `scopes` from the server a Bearer challenge names. Credentials go to that server only if the rules of
  * `checkRealm` allow it; redirects are refused. Throws SOURCE_UNAUTHORIZED, SOURCE_INVALID or a TransientFailure.
  */
 export async function requestToken(
   transport: HttpTransport,
   endpoint: Endpoint,
   challenge: Challenge,
-  scope: string,
+  scopes: readonly string[],
   credentials: Credentials | null,
   signal: AbortSignal,
 ): Promise<AccessToken> {
   const realm = checkRealm(challenge.parameters.get("realm") ?? "", endpoint);
-  const request = tokenRequest(realm, challenge.parameters.get("service") ?? "", scope, credentials);
+  const request = tokenRequest(realm, challenge.parameters.get("service") ?? "", scopes, credentials);
   const response = await transport.send(request, signal).catch((cause: unknown) => {
     throw networkFailure(realm, cause, signal);
   });
@@ -67,7 +67,12 @@ export function checkRealm(text: string, endpoint: Endpoint): URL {
   return realm;
 }
 
-function tokenRequest(realm: URL, service: string, scope: string, credentials: Credentials | null): HttpRequest {
+function tokenRequest(
+  realm: URL,
+  service: string,
+  scopes: readonly string[],
+  credentials: Credentials | null,
+): HttpRequest {
   const headers = { accept: "application/json", "accept-encoding": "identity", "user-agent": "tsbuild" };
   if (credentials?.kind === "identity-token") {
     const form = {
@@ -75,7 +80,7 @@ function tokenRequest(realm: URL, service: string, scope: string, credentials: C
       refresh_token: credentials.token,
       client_id: "tsbuild",
       service,
-      scope,
+      scope: scopes.join(" "),
     };
     const body = new URLSearchParams(form).toString();
     const length = String(Buffer.byteLength(body));
@@ -88,7 +93,7 @@ function tokenRequest(realm: URL, service: string, scope: string, credentials: C
   }
   const url = new URL(realm);
   if (service !== "") url.searchParams.set("service", service);
-  url.searchParams.set("scope", scope);
+  for (const scope of scopes) url.searchParams.append("scope", scope);
   const authorization = credentials?.kind === "password" ? { authorization: basicAuthorization(credentials) } : {};
   return { method: "GET", url, headers: { ...headers, ...authorization } };
 }

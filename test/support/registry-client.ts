@@ -4,6 +4,7 @@ import type { CredentialSource, Credentials } from "../../src/registry/credentia
 import { NodeHttpTransport } from "../../src/registry/http-transport.ts";
 import type { RegistriesConfig } from "../../src/registry/registries-config.ts";
 import { RegistryClient } from "../../src/registry/registry-client.ts";
+import { RegistryWriter } from "../../src/registry/registry-writer.ts";
 import type { RetryPolicy } from "../../src/registry/retry.ts";
 import type { BlobStore } from "../../src/store/blob-store.ts";
 
@@ -31,6 +32,16 @@ export interface TestClientOptions {
 /** A client that uses no proxy, no files of the user, and does not wait. */
 export function testClient(options: TestClientOptions = {}): RegistryClient {
   return new RegistryClient(
+    new NodeHttpTransport({}, options.idleTimeoutMs),
+    options.credentials ?? credentialsOf({}),
+    options.config ?? new Map(),
+    options.retry ?? instantRetries(),
+  );
+}
+
+/** A writer like `testClient`. */
+export function testWriter(options: TestClientOptions = {}): RegistryWriter {
+  return new RegistryWriter(
     new NodeHttpTransport({}, options.idleTimeoutMs),
     options.credentials ?? credentialsOf({}),
     options.config ?? new Map(),

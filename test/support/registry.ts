@@ -10,6 +10,7 @@ export interface RecordedRequest {
   readonly url: string;
   readonly headers: http.IncomingHttpHeaders;
   readonly body: string;
+  readonly bytes: Buffer;
 }
 
 /** Who may read. The token server of "bearer" is `/token` of the registry itself unless `realm` names another one. */
@@ -48,17 +49,32 @@ export class TestRegistry {
   readonly #auth: RegistryAuth;
   readonly #blobs = new Map<string, Buffer>();
   readonly #manifests = new Map<string, { readonly bytes: Buffer; readonly mediaType: string }>();
+  /** Pieces of each upload by its number. */
+  readonly #uploads = new Map<string, Buffer[]>();
+  readonly #cuts: { readonly pattern: RegExp; readonly afterBytes: number; readonly keeps: boolean; left: number }[] =
+    [];
   readonly #tokens = new Set<string>();
   readonly #faults: { readonly pattern: RegExp; readonly fault: Fault; left: number }[] = [];
 
   private constructor(auth: RegistryAuth) {
     this.#auth = auth;
     this.#server = http.createServer((request, response) => {
-      let body = "";
-      request.setEncoding("utf8").on("data", (text: string) => {
-        body += text;
+      const chunks: Buffer[] = [];
+      let received = 0;
+      request.on("data", (chunk: Buffer) => {
+        chunks.push(chunk);
+        received += chunk.length;
+        const cut = this.#cuts.find(({ pattern, left }) => left > 0 && pattern.test(request.method ?? ""));
+        if (cut === undefined || received < cut.afterBytes) return;
+        cut.left -= 1;
+        this.requests.push({ ...pick(request), body: "", bytes: Buffer.alloc(0) });
+        if (cut.keeps) this.#sessionOf(request.url ?? "")?.push(Buffer.concat(chunks));
+        request.destroy();
       });
-      request.on("end", () => this.#receive({ ...pick(request), body }, response));
+      request.on("end", () => {
+        const bytes = Buffer.concat(chunks);
+        this.#receive({ ...pick(request), body: bytes.toString("utf8"), bytes }, response);
+      });
     });
   }
 
@@ -122,6 +138,29 @@ export class TestRegistry {
     this.#faults.push({ pattern, fault, left: times });
   }
 
+  /** Cuts the connection of requests of a method after so many bytes of their body; `keeps` them, or has got nothing. */
+  cutUploads(pattern: RegExp, afterBytes: number, keeps: boolean, times = 1): void {
+    this.#cuts.push({ pattern, afterBytes, keeps, left: times });
+  }
+
+  /** The tokens given out so far are worth nothing any more. */
+  expireTokens(): void {
+    this.#tokens.clear();
+  }
+
+  /** What was put there under a tag or a digest; null when nothing was. */
+  manifest(name: string): Buffer | null {
+    return this.#manifests.get(name)?.bytes ?? null;
+  }
+
+  blob(digest: string): Buffer | null {
+    return this.#blobs.get(digest) ?? null;
+  }
+
+  removeBlob(digest: string): void {
+    this.#blobs.delete(digest);
+  }
+
   #receive(request: RecordedRequest, response: http.ServerResponse): void {
     this.requests.push(request);
     const fault = this.#faults.find(
@@ -139,18 +178,68 @@ export class TestRegistry {
     const path = request.url.split("?")[0] ?? "";
     if (path === "/token") return this.#issueToken(request, response);
     if (!this.#mayRead(request)) return this.#challenge(response);
+    const upload = /^\/v2\/([a-z0-9/._-]+)\/blobs\/uploads\/([0-9]*)$/.exec(path);
+    if (upload !== null) return this.#answerUpload(request, response, upload[1] ?? "", upload[2] ?? "");
     const [, , kind, name = ""] = /^\/v2\/([a-z0-9/._-]+)\/(manifests|blobs)\/([^/]+)$/.exec(path) ?? [];
+    if (kind === "manifests" && request.method === "PUT") return this.#storeManifest(request, response, name);
     if (request.method !== "GET" && request.method !== "HEAD") return refuse(response, 405, "UNSUPPORTED");
     if (kind === "manifests") return this.#answerManifest(request, response, name);
     if (kind === "blobs") return this.#answerBlob(request, response, name);
     return refuse(response, 404, "NAME_UNKNOWN");
   }
 
+  #sessionOf(url: string): Buffer[] | undefined {
+    return this.#uploads.get(/\/blobs\/uploads\/([0-9]+)/.exec(url)?.[1] ?? "");
+  }
+
+  #answerUpload(
+    request: RecordedRequest,
+    response: http.ServerResponse,
+    repository: string,
+    id: string,
+  ): http.ServerResponse {
+    const query = new URL(request.url, `http://${this.host}`).searchParams;
+    const session = id === "" ? undefined : this.#uploads.get(id);
+    if (request.method === "POST") {
+      const mounted = query.get("mount") ?? "";
+      if (this.#blobs.has(mounted)) return send(response, 201, none, { "docker-content-digest": mounted });
+      const number = String(this.#uploads.size + 1);
+      this.#uploads.set(number, []);
+      return send(response, 202, none, { location: `/v2/${repository}/blobs/uploads/${number}?_state=a%3D%2Bb` });
+    }
+    if (session === undefined) return refuse(response, 404, "BLOB_UPLOAD_UNKNOWN");
+    if (query.get("_state") !== "a=+b") return refuse(response, 400, "BLOB_UPLOAD_INVALID");
+    const before = Buffer.concat(session);
+    const start = /^([0-9]+)-/.exec(String(request.headers["content-range"] ?? ""))?.[1];
+    if (start !== undefined && Number(start) !== before.length) return refuse(response, 416, "RANGE_INVALID");
+    if (request.method !== "GET") session.push(request.bytes);
+    const bytes = Buffer.concat(session);
+    if (request.method !== "PUT") {
+      const headers = { location: request.url, range: `0-${Math.max(0, bytes.length - 1)}` };
+      return send(response, request.method === "GET" ? 204 : 202, none, headers);
+    }
+    this.#uploads.delete(id);
+    if (digestOf(bytes) !== query.get("digest")) return refuse(response, 400, "DIGEST_INVALID");
+    this.addBlob(bytes);
+    return send(response, 201, none, { "docker-content-digest": digestOf(bytes) });
+  }
+
+  #storeManifest(request: RecordedRequest, response: http.ServerResponse, name: string): http.ServerResponse {
+    const manifest = JSON.parse(request.body);
+    const parts: { digest: string }[] = manifest.manifests ?? [manifest.config, ...manifest.layers];
+    const isMissing = ({ digest }: { digest: string }) => !this.#blobs.has(digest) && !this.#manifests.has(digest);
+    if (parts.some(isMissing)) return refuse(response, 400, "MANIFEST_BLOB_UNKNOWN");
+    const { digest } = this.addManifest(request.bytes, request.headers["content-type"] ?? "", name);
+    return send(response, 201, none, { "docker-content-digest": digest });
+  }
+
   #answerManifest(request: RecordedRequest, response: http.ServerResponse, name: string): http.ServerResponse {
     const manifest = this.#manifests.get(name);
     if (manifest === undefined) return refuse(response, 404, "MANIFEST_UNKNOWN");
     const { bytes, mediaType } = manifest;
-    if (!(request.headers.accept ?? "").includes(mediaTypes.ociIndex)) return refuse(response, 406, "UNSUPPORTED");
+    const accept = request.headers.accept ?? "";
+    if (!accept.includes(mediaTypes.ociIndex) && !accept.includes(mediaType))
+      return refuse(response, 406, "UNSUPPORTED");
     return send(response, 200, bytes, { "content-type": mediaType, "docker-content-digest": digestOf(bytes) });
   }
 
@@ -193,11 +282,13 @@ export class TestRegistry {
   }
 }
 
-const pick = (request: http.IncomingMessage): Omit<RecordedRequest, "body"> => ({
+const pick = (request: http.IncomingMessage): Omit<RecordedRequest, "body" | "bytes"> => ({
   method: request.method ?? "",
   url: request.url ?? "",
   headers: request.headers,
 });
+
+const none = Buffer.alloc(0);
 
 const basic = (name: string, password: string): string =>
   `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`;

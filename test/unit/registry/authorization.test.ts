@@ -113,7 +113,7 @@ describe("a registry that wants a token", () => {
       : { ...password, password: "wr0ng" };
     const error = await rejectionOf(fetchFrom(registry, credentialsOf({ [registry.host]: wrong })));
     expect(error.code).toBe(code);
-    expect(error.hint).toContain(`docker login ${registry.host}`);
+    expect(error.hint).toContain(`tsbuild login ${registry.host}`);
     expect(JSON.stringify([error.message, error.hint, error.details, String(error.cause)])).not.toContain("wr0ng");
   });
 

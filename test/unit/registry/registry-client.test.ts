@@ -226,15 +226,15 @@ describe("a registry with a problem", () => {
       "ns/app:latest: not found (registry 127.0.0.1:",
       "check the name and the tag",
     ],
-    ["403", faults.status(403), "SOURCE_UNAUTHORIZED", "access denied", "docker login 127.0.0.1:"],
+    ["403", faults.status(403), "SOURCE_UNAUTHORIZED", "access denied", "tsbuild login 127.0.0.1:"],
     [
       "401 without a way to log in",
       faults.status(401),
       "SOURCE_UNAUTHORIZED",
       "answered 401",
-      "docker login 127.0.0.1:",
+      "tsbuild login 127.0.0.1:",
     ],
-    ["429", faults.status(429), "SOURCE_RATE_LIMITED", "too many requests", "docker login"],
+    ["429", faults.status(429), "SOURCE_RATE_LIMITED", "too many requests", "tsbuild login"],
     ["503", faults.status(503), "SOURCE_UNAVAILABLE", "answered 503", "build again later"],
     ["a cut connection", faults.reset(), "SOURCE_UNAVAILABLE", "connection reset", "check that the registry runs"],
   ])("is told: %s", async (_name, fault, code, problem, hint) => {
