@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, rename, stat, unlink } from "node:fs/promises";
+import { rename, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Digest, digestFromHex, digestOf, hexOf } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
@@ -8,6 +8,7 @@ import { ignoreMissing, moveInto, readSmallFile, replaceFile, syncDirectory } fr
 import type { BlobIdentity, BlobStore } from "./blob-store.ts";
 import { isMissing, storageError, withStorageErrors } from "./storage-error.ts";
 import type { StorePaths } from "./store-paths.ts";
+import { writeVerified } from "./write-blob.ts";
 
 const readSize = 1024 * 1024;
 
@@ -101,42 +102,6 @@ export class DirectoryBlobStore implements BlobStore {
       hint: "the blob was set aside; the next build gets it again",
       details: { digest, got },
     });
-  }
-}
-
-async function writeVerified(
-  path: string,
-  blob: BlobIdentity,
-  bytes: AsyncIterable<Uint8Array>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const hash = createHash("sha256");
-  let size = 0;
-  const file = await open(path, "wx", 0o600).catch((error: unknown) => {
-    throw storageError(error, path);
-  });
-  try {
-    for await (const chunk of bytes) {
-      if (signal?.aborted) throw new BuildError("BUILD_CANCELLED", "the build was cancelled");
-      size += chunk.length;
-      if (size > blob.size)
-        throw new BuildError(
-          "BLOB_TOO_LARGE",
-          `blob ${blob.digest}: got more than the ${blob.size} bytes it is said to have`,
-        );
-      hash.update(chunk);
-      await withStorageErrors(path, () => file.writev([chunk]));
-    }
-    const got = digestFromHex(hash.digest("hex"));
-    if (size !== blob.size || got !== blob.digest) {
-      const sizes = size === blob.size ? "" : ` (got ${size} bytes, want ${blob.size})`;
-      throw new BuildError("BLOB_DIGEST_MISMATCH", `blob ${blob.digest}: digest mismatch: got ${got}${sizes}`, {
-        details: { digest: blob.digest, got, size },
-      });
-    }
-    await withStorageErrors(path, () => file.sync());
-  } finally {
-    await file.close();
   }
 }
 

@@ -4,11 +4,13 @@ import { join } from "node:path";
 import type { DiffId } from "../base/digest.ts";
 import { BuildError, isBuildError, kindOf } from "../base/errors.ts";
 import type { Descriptor } from "../image/descriptor.ts";
-import { mediaTypes } from "../image/media-types.ts";
+import { type Compression, mediaTypes } from "../image/media-types.ts";
+import { fileChunks } from "../layer/file-chunks.ts";
 import type { LayerLocation } from "../layer/layer-location.ts";
 import type { PackedLayer } from "../layer/layer-writer.ts";
+import { detectCompression } from "../layer/magic.ts";
 import { hasFormat } from "./blob-format.ts";
-import type { BlobStore } from "./blob-store.ts";
+import type { BlobIdentity, BlobStore } from "./blob-store.ts";
 import type { LayerConversions } from "./layer-conversions.ts";
 import { LayerFiles } from "./layer-files.ts";
 import { type KnownBlob, LayerRecords, type RemoteBlob } from "./layer-records.ts";
@@ -18,6 +20,7 @@ import { removeTree } from "./remove-tree.ts";
 import { SingleFlight } from "./single-flight.ts";
 import { withStorageErrors } from "./storage-error.ts";
 import type { StorePaths } from "./store-paths.ts";
+import { writeVerified } from "./write-blob.ts";
 
 /** Layers as the directories `layers/<hex>` of a store. */
 export class DirectoryLayerStore implements LayerStore {
@@ -61,6 +64,30 @@ export class DirectoryLayerStore implements LayerStore {
 
   async addRemote(diffId: DiffId, blob: Descriptor, origin: string): Promise<void> {
     await this.#records.addRemote(diffId, { blob, origin });
+  }
+
+  async importBlob(
+    diffId: DiffId,
+    blob: BlobIdentity,
+    bytes: () => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if ((await this.#files.locate(diffId)) !== null) return;
+    await this.#flights.run(`import ${diffId}`, signal, async (signal) => {
+      const temporary = await this.makeTemporary();
+      try {
+        const file = join(temporary, "blob");
+        await writeVerified(file, blob, bytes(), signal);
+        await this.#unpack(file, blob, diffId, "tar", signal);
+        const compression = compressionOfFile(file);
+        if (compression === "none") return;
+        if (!(await this.#blobs.has(blob))) await this.#blobs.adopt(blob, file);
+        const mediaType = layerMediaTypes[compression];
+        await this.#records.addBlob(diffId, { blob: { ...blob, mediaType }, format: null });
+      } finally {
+        await this.#remove(temporary);
+      }
+    });
   }
 
   async has(diffId: DiffId): Promise<boolean> {
@@ -212,7 +239,7 @@ export class DirectoryLayerStore implements LayerStore {
 
   async #unpack(
     file: string,
-    blob: Descriptor | null,
+    blob: BlobIdentity | null,
     diffId: DiffId,
     form: "tar" | "dir",
     signal: AbortSignal,
@@ -301,6 +328,15 @@ const layerMediaTypes = {
   gzip: mediaTypes.ociLayerGzip,
   zstd: mediaTypes.ociLayerZstd,
 } as const;
+
+/** Of a blob that was unpacked: nothing but these can be. */
+function compressionOfFile(file: string): Compression {
+  for (const chunk of fileChunks(file)) {
+    const found = detectCompression(chunk);
+    return found === "gzip" || found === "zstd" ? found : "none";
+  }
+  return "none";
+}
 
 const isCorruption = (error: unknown): boolean => isBuildError(error) && kindOf(error.code) === "corruption";
 

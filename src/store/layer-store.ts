@@ -3,6 +3,7 @@ import type { Descriptor } from "../image/descriptor.ts";
 import type { Compression } from "../image/media-types.ts";
 import type { LayerLocation } from "../layer/layer-location.ts";
 import type { PackedLayer } from "../layer/layer-writer.ts";
+import type { BlobIdentity } from "./blob-store.ts";
 
 /** Opens blobs that are not in the store: from a registry or an OCI layout. */
 export interface RemoteBlobs {
@@ -30,6 +31,17 @@ export interface LayerStore {
   commitDirectory(temporary: string, layer: PackedLayer): Promise<void>;
   /** Notes that `blob` unpacks to `diffId` and can be had from `origin`; nothing is fetched. */
   addRemote(diffId: DiffId, blob: Descriptor, origin: string): Promise<void>;
+  /**
+   * Takes a layer in from one of its blobs (gzip, zstd or the tar itself, told by its content) and keeps that blob. Throws
+   * BLOB_TOO_LARGE, BLOB_DIGEST_MISMATCH when the bytes are not `blob` or do not unpack to `diffId`, LAYER_MALFORMED;
+   * nothing is kept then. Of a layer that has a form already `bytes` are not read.
+   */
+  importBlob(
+    diffId: DiffId,
+    blob: BlobIdentity,
+    bytes: () => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Whether the layer is known: it has a form, or a remote blob. */
   has(diffId: DiffId): Promise<boolean>;
   /** Index and at least one of tar and directory, made or fetched if needed. */
