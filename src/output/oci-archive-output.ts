@@ -5,7 +5,7 @@ import type { LayerStore } from "../store/layer-store.ts";
 import { streamArchive } from "./archive-stream.ts";
 import { makeOciImage, type OciOptions } from "./oci-image.ts";
 import { dockerManifestMember, layoutMembers } from "./oci-layout-members.ts";
-import type { Output } from "./output.ts";
+import type { Output, OutputReceipt, PlatformImage } from "./output.ts";
 import { writtenSummary } from "./receipt.ts";
 import { writeDestination } from "./write-destination.ts";
 
@@ -25,16 +25,39 @@ export function ociArchiveOutput(
   stdout: Writable,
 ): Output {
   return {
-    async write(images, signal) {
-      if (options.forDocker && images.length !== 1)
-        throw new BuildError("EXPORT_UNSUPPORTED", `output type=docker: got ${images.length} platforms, want 1`, {
-          hint: "docker load takes one platform: build one, or use type=oci",
-        });
-      const image = await makeOciImage(images, options, layers, signal);
-      const more = options.forDocker ? [dockerManifestMember(image, options.names)] : [];
-      const members = layoutMembers(image, options.names, blobs, more);
-      const sizeBytes = await writeDestination(options.destination, streamArchive(members), stdout, signal);
-      return { manifest: image.root.digest, summary: writtenSummary(options.destination, sizeBytes) };
-    },
+    write: (images, signal) =>
+      writeOciArchive([{ images, names: options.names }], options, layers, blobs, stdout, signal),
+  };
+}
+
+/** The platforms of one image, and the full references it is listed under. */
+export interface NamedImages {
+  readonly images: readonly PlatformImage[];
+  readonly names: readonly string[];
+}
+
+/** Several images as one archive; what they share is in it once. The receipt's manifest is that of an only image. */
+export async function writeOciArchive(
+  named: readonly NamedImages[],
+  options: Omit<ArchiveOptions, "names">,
+  layers: LayerStore,
+  blobs: BlobStore,
+  stdout: Writable,
+  signal: AbortSignal,
+): Promise<OutputReceipt> {
+  const several = named.find(({ images }) => images.length !== 1);
+  if (options.forDocker && several !== undefined)
+    throw new BuildError("EXPORT_UNSUPPORTED", `output type=docker: got ${several.images.length} platforms, want 1`, {
+      hint: "docker load takes one platform: build one, or use type=oci",
+    });
+  const made = await Promise.all(
+    named.map(async ({ images, names }) => ({ image: await makeOciImage(images, options, layers, signal), names })),
+  );
+  const members = layoutMembers(made, blobs, options.forDocker ? [dockerManifestMember(made)] : []);
+  const sizeBytes = await writeDestination(options.destination, streamArchive(members), stdout, signal);
+  const [only] = made;
+  return {
+    manifest: made.length === 1 && only !== undefined ? only.image.root.digest : null,
+    summary: writtenSummary(options.destination, sizeBytes),
   };
 }

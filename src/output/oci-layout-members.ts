@@ -10,7 +10,7 @@ import type { OciImage } from "./oci-image.ts";
 const blobPath = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
 
 /** The blobs of an image in an OCI layout (OCI image-spec image-layout.md), sorted by path. */
-export function blobMembers(image: OciImage, blobs: BlobStore): readonly ArchiveMember[] {
+export function blobMembers(image: Pick<OciImage, "documents" | "layers">, blobs: BlobStore): readonly ArchiveMember[] {
   const documents = [...image.documents].map(([digest, bytes]) => fileMember(blobPath(digest), bytes));
   const layers = image.layers.map(
     ({ digest, size }): ArchiveMember => ({
@@ -42,31 +42,40 @@ export const layoutIndex = (entries: readonly Descriptor[]): Uint8Array =>
 
 export const layoutMarker: Uint8Array = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
 
-/** Everything in an archive that is an OCI layout; `more` are members on top of it. */
+/** An image, and the full references it is listed under. */
+export interface NamedOciImage {
+  readonly image: OciImage;
+  readonly names: readonly string[];
+}
+
+/** Everything in an archive that is an OCI layout of `images`; `more` are members on top of it. */
 export function layoutMembers(
-  image: OciImage,
-  names: readonly string[],
+  images: readonly NamedOciImage[],
   blobs: BlobStore,
   more: readonly ArchiveMember[] = [],
 ): readonly ArchiveMember[] {
+  const documents = new Map(images.flatMap(({ image }) => [...image.documents]));
+  const layers = new Map(images.flatMap(({ image }) => image.layers.map((layer) => [layer.digest, layer] as const)));
   const members: readonly ArchiveMember[] = [
     { type: "directory", path: "blobs" },
     { type: "directory", path: "blobs/sha256" },
-    ...blobMembers(image, blobs),
-    fileMember("index.json", layoutIndex(layoutEntries(image, names))),
+    ...blobMembers({ documents, layers: [...layers.values()] }, blobs),
+    fileMember("index.json", layoutIndex(images.flatMap(({ image, names }) => layoutEntries(image, names)))),
     fileMember("oci-layout", layoutMarker),
     ...more,
   ];
   return [...members].sort(byPath);
 }
 
-/** `manifest.json` of docker's image archives, pointing into the layout. The image has one platform. */
-export function dockerManifestMember(image: OciImage, names: readonly string[]): ArchiveMember {
-  const entries = image.manifests.map(({ config, layers }) => ({
-    Config: blobPath(config.digest),
-    RepoTags: names.map((name) => familiarReference(parseReference(name))),
-    Layers: layers.map(({ digest }) => blobPath(digest)),
-  }));
+/** `manifest.json` of docker's image archives, pointing into the layout. Each image has one platform. */
+export function dockerManifestMember(images: readonly NamedOciImage[]): ArchiveMember {
+  const entries = images.flatMap(({ image, names }) =>
+    image.manifests.map(({ config, layers }) => ({
+      Config: blobPath(config.digest),
+      RepoTags: names.map((name) => familiarReference(parseReference(name))),
+      Layers: layers.map(({ digest }) => blobPath(digest)),
+    })),
+  );
   return fileMember("manifest.json", Buffer.from(JSON.stringify(entries)));
 }
 
