@@ -12,13 +12,23 @@ const deepestNesting = 64;
  * than 64, and anything but an object at the top. Throws what `failure` makes.
  */
 export function parseJsonObject(bytes: Uint8Array, limitBytes: number, failure: JsonFailure): object {
-  if (bytes.length > limitBytes) throw failure(`got ${bytes.length} bytes, want at most ${limitBytes}`);
-  const value = parseJson(bytes, failure);
-  if (value === null || typeof value !== "object" || Array.isArray(value)) throw failure("want a JSON object");
+  const value = parseJson(bytes, limitBytes, failure);
+  if (!isObject(value)) throw failure("want a JSON object");
   return value;
 }
 
-function parseJson(bytes: Uint8Array, failure: JsonFailure): unknown {
+/** The JSON array of objects in `bytes`; as strict as `parseJsonObject`. */
+export function parseJsonObjects(bytes: Uint8Array, limitBytes: number, failure: JsonFailure): readonly object[] {
+  const value = parseJson(bytes, limitBytes, failure);
+  if (!Array.isArray(value) || !value.every(isObject)) throw failure("want a JSON array of objects");
+  return value;
+}
+
+const isObject = (value: unknown): value is object =>
+  value !== null && typeof value === "object" && !Array.isArray(value);
+
+function parseJson(bytes: Uint8Array, limitBytes: number, failure: JsonFailure): unknown {
+  if (bytes.length > limitBytes) throw failure(`got ${bytes.length} bytes, want at most ${limitBytes}`);
   let text: string;
   try {
     text = utf8.decode(bytes);
