@@ -64,6 +64,17 @@ export interface DuOptions extends GlobalOptions {
   readonly verbose?: boolean;
 }
 
+export interface SaveOptions extends GlobalOptions {
+  readonly output?: string;
+  readonly format: "docker" | "oci";
+  readonly platform?: string;
+}
+
+export interface LoadOptions extends GlobalOptions {
+  readonly input?: string;
+  readonly tag?: string;
+}
+
 /** What runs when a command was recognised; each is loaded only then. */
 export interface CommandHandlers {
   build(context: string, options: BuildOptions): Promise<void>;
@@ -72,6 +83,8 @@ export interface CommandHandlers {
   inspect(images: readonly string[], options: GlobalOptions): Promise<void>;
   tag(source: string, target: string, options: GlobalOptions): Promise<void>;
   rmi(images: readonly string[], options: RmiOptions): Promise<void>;
+  save(images: readonly string[], options: SaveOptions): Promise<void>;
+  load(options: LoadOptions): Promise<void>;
   prune(options: PruneOptions): Promise<void>;
   du(options: DuOptions): Promise<void>;
   debugInstructions(file: string, options: GlobalOptions): Promise<void>;
@@ -170,6 +183,23 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
     .argument("<images...>", "references, image IDs or beginnings of them")
     .option("-f, --force", "remove an image that has several names by its ID")
     .action((images: string[], options: RmiOptions) => handlers.rmi(images, options));
+  command("save", "write images as an archive")
+    .argument("<images...>", "references, image IDs or beginnings of them")
+    .option("-o, --output <file>", "the file to write, - for stdout (the default)")
+    .addOption(
+      new Option(
+        "--format <format>",
+        "docker: for docker load and everything that reads OCI; oci: several platforms too",
+      )
+        .choices(["docker", "oci"])
+        .default("docker"),
+    )
+    .option("--platform <os/arch[/variant]>", "only this platform of each image")
+    .action((images: string[], options: SaveOptions) => handlers.save(images, options));
+  command("load", "take the images of an archive of docker save, or of an OCI layout, into the store")
+    .option("-i, --input <file>", "archive, plain or compressed, or directory; - for stdin (the default)")
+    .option("-t, --tag <reference>", "name for an image that has none in the archive")
+    .action((options: LoadOptions) => handlers.load(options));
   command("prune", "remove build cache that nothing needs")
     .option("-a, --all", "remove all build cache; images stay")
     .option("--keep-storage <size>", "keep the most recently used cache up to this size")

@@ -1,0 +1,39 @@
+import { BuildError } from "../base/errors.ts";
+import { withImageWorkshop } from "../engine/image-workshop.ts";
+import { saveImages } from "../engine/save-images.ts";
+import { chooseImage, choosePlatform } from "./choose-images.ts";
+import type { SaveOptions } from "./command-line.ts";
+import { storeRoot } from "./store-root.ts";
+import { withInterrupt } from "./with-interrupt.ts";
+
+/** `tsbuild save`: images as one archive, in a file or on stdout. */
+export async function runSave(names: readonly string[], options: SaveOptions): Promise<void> {
+  const destination = options.output ?? "-";
+  refuseTerminal(destination);
+  const settings = { root: storeRoot(options.root), environment: process.env };
+  const receipt = await withInterrupt((signal) =>
+    withImageWorkshop(settings, signal, async (workshop) => {
+      const found = await Promise.all(names.map((name) => chooseImage(workshop.store, name)));
+      const chosen = found.map(({ image, name }) => {
+        const platforms = options.platform === undefined ? image.platforms : [choosePlatform(image, options.platform)];
+        if (options.format === "docker" && platforms.length !== 1)
+          throw new BuildError(
+            "EXPORT_UNSUPPORTED",
+            `image ${image.reference}: has ${platforms.length} platforms, a docker archive takes one`,
+            { hint: "choose one with --platform, or save all with --format oci" },
+          );
+        return { platforms, name };
+      });
+      return saveImages(chosen, options.format, destination, process.stdout, workshop, signal);
+    }),
+  );
+  process.stderr.write(`${receipt.summary}\n`);
+}
+
+/** An archive is nothing to look at. */
+export function refuseTerminal(destination: string): void {
+  if (destination === "-" && process.stdout.isTTY)
+    throw new BuildError("USAGE_INVALID", "standard output is a terminal", {
+      hint: "name a file with -o, or pipe the output",
+    });
+}
