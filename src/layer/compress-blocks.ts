@@ -4,7 +4,8 @@ import { compressBlockTask } from "./compress-block.ts";
 
 /** The result depends on it, so it is fixed: large enough to cost no ratio, small enough to keep all cores busy. */
 const blockBytes = 1 << 20;
-const defaultLevels = { gzip: 6, zstd: 3 } as const;
+/** Level 4 of zlib is 1.6 times as fast as its default, 6, for 2 % more bytes. */
+const defaultLevels = { gzip: 4, zstd: 3 } as const;
 /** No name, no time, unknown system (RFC 1952): nothing that differs from machine to machine. */
 const gzipHeader = Buffer.from("1f8b08000000000000ff", "hex");
 /** An empty block that is marked as the last (RFC 1951). */
@@ -13,7 +14,7 @@ const deflateEnd = Buffer.from("0300", "hex");
 /**
  * Compresses `chunks` into one gzip member, or one zstd frame a block. Blocks of fixed size are compressed by tasks of
  * `runner`, at most `parallel` at a time; the bytes do not depend on how many, nor on how the input is cut into chunks.
- * `level` null is 6 for gzip and 3 for zstd. Memory is bounded by 2 MiB times `parallel`.
+ * `level` null is 4 for gzip and 3 for zstd. Memory is bounded by 2 MiB times `parallel`.
  */
 export async function* compressBlocks(
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
