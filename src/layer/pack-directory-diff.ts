@@ -1,7 +1,8 @@
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { type BigIntStats, lstatSync, readdirSync, readlinkSync, rmdirSync, unlinkSync } from "node:fs";
 import { BuildError } from "../base/errors.ts";
 import { compareNames, decodeName, encodeName } from "../base/file-name.ts";
 import { defineTask } from "../base/task.ts";
+import { setTimes } from "../sys/files.ts";
 import { getXattr, listXattrs } from "../sys/xattr.ts";
 import type { OverlayXattrs } from "./directory-writer.ts";
 import type { Entry, EntryType } from "./entry.ts";
@@ -31,7 +32,8 @@ export const packDirectoryDiffTask = defineTask<PackDiffInput, PackedLayer>("lay
  * Packs what an overlay's upper directory changes in the layers below it, as BuildKit does: every changed entry behind
  * its ancestors; a whiteout for each name that is gone; an opaque directory as its content and a whiteout for each name
  * it hides; nothing for what is as it was below, nor for a directory of which only the time changed. Sockets are left
- * out, of extended attributes only security.capability is kept, times are cut to seconds.
+ * out, of extended attributes only security.capability is kept, times are cut to seconds. What is no part of the layer is
+ * removed from the upper directory, which then shows the same on whatever it is mounted.
  * Throws RUNTIME_SETUP_FAILED when the overlay was mounted with redirect_dir or metacopy.
  */
 export function packDirectoryDiff(input: PackDiffInput): PackedLayer {
@@ -85,39 +87,61 @@ class DiffWalk {
     this.#directory("", this.#lower.list(""), this.#isOpaque(this.#upper, listXattrs(this.#upper)));
   }
 
-  /** `below` is what the lower layers have in the directory. What is missing of it is deleted if the directory hides it. */
-  #directory(path: string, below: readonly Entry[], isOpaque: boolean): void {
+  /**
+   * `below` is what the lower layers have in the directory. What is missing of it is deleted if the directory hides it.
+   * Returns whether something was removed from the upper directory.
+   */
+  #directory(path: string, below: readonly Entry[], isOpaque: boolean): boolean {
     const lower = new Map(below.map((entry) => [entry.path, entry]));
     const names = fsCall(() => readdirSync(this.#host(path), { encoding: "buffer" }));
     const here = new Set(names.map((name) => childPath(path, decodeName(name))));
     const hidden = isOpaque ? [...lower.keys()].filter((child) => !here.has(child)) : [];
+    let isChanged = false;
     for (const child of [...here, ...hidden].sort(compareNames)) {
-      if (here.has(child)) this.#entry(child, lower.get(child) ?? null, isOpaque);
-      else this.#emit(markRow(child, "whiteout"), null);
+      if (!here.has(child)) {
+        this.#emit(markRow(child, "whiteout"), null);
+      } else if (!this.#entry(child, lower.get(child) ?? null, isOpaque)) {
+        isChanged = true;
+      }
     }
+    return isChanged;
   }
 
-  #entry(path: string, lower: Entry | null, isInOpaque: boolean): void {
+  /** Returns whether the entry is part of the layer; otherwise it is gone. */
+  #entry(path: string, lower: Entry | null, isInOpaque: boolean): boolean {
     const host = this.#host(path);
     const stat = fsCall(() => lstatSync(host, { bigint: true }));
     const type = fileTypes.get(Number(stat.mode) & fileTypeMask);
-    if (type === undefined) return;
+    const leaveOut = (): false => {
+      fsCall(() => unlinkSync(host));
+      return false;
+    };
+    if (type === undefined) return leaveOut();
     if (type === "char" && stat.rdev === 0n) {
-      if (lower !== null) this.#emit(markRow(path, "whiteout"), null);
-      return;
+      if (lower === null) return leaveOut();
+      this.#emit(markRow(path, "whiteout"), null);
+      return true;
     }
     const xattrs = listXattrs(host);
     const found = { row: rowOf(path, type, stat, host, xattrs), host, stat, isOpaque: this.#isOpaque(host, xattrs) };
-    if (type === "directory") this.#enter(found, lower, isInOpaque);
-    else if (lower === null || !this.#isUnchanged(found, lower)) this.#add(found);
+    if (type === "directory") return this.#enter(found, lower, isInOpaque);
+    if (lower !== null && this.#isUnchanged(found, lower)) return leaveOut();
+    this.#add(found);
+    return true;
   }
 
-  #enter({ row, isOpaque }: Found, lower: Entry | null, isInOpaque: boolean): void {
+  #enter({ row, host, isOpaque }: Found, lower: Entry | null, isInOpaque: boolean): boolean {
     const wasDirectory = lower?.type === "directory";
     this.#pending.push(row);
     if (!wasDirectory || !hasSameAttributes(row, lower)) this.#writePending();
-    this.#directory(row.path, wasDirectory ? this.#lower.list(row.path) : [], isOpaque || isInOpaque);
-    if (this.#pending.at(-1) === row) this.#pending.pop();
+    const isChanged = this.#directory(row.path, wasDirectory ? this.#lower.list(row.path) : [], isOpaque || isInOpaque);
+    if (this.#pending.at(-1) === row) {
+      this.#pending.pop();
+      fsCall(() => rmdirSync(host));
+      return false;
+    }
+    if (isChanged) setTimes(host, row.mtimeSeconds, row.mtimeNanos);
+    return true;
   }
 
   #add({ row, host, stat }: Found): void {

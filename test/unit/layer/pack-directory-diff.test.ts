@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -7,6 +7,7 @@ import { packDirectoryDiff } from "../../../src/layer/pack-directory-diff.ts";
 import { streamLayerTar } from "../../../src/layer/stream-layer-tar.ts";
 import { setXattr } from "../../../src/sys/xattr.ts";
 import { dir, file, hardlink, type LayerItem, makeLayers, symlink, whiteout } from "../../support/layer-builder.ts";
+import { listTree } from "../../support/list-tree.ts";
 import { needsOverlay, runInOverlay, unpackAll } from "../../support/overlay.ts";
 import { useTemporaryDirectory } from "../../support/temporary-directory.ts";
 
@@ -133,6 +134,15 @@ describe.skipIf(needsOverlay !== null)(
     test("whiteouts concern what the whole stack shows", async () => {
       const { rows } = await pack("rm d/b; rm d/new", [base, [dir("d"), whiteout("d/a"), file("d/new", "x")]]);
       expect(brief(rows)).toEqual(["d directory", "d/b whiteout", "d/new whiteout"]);
+    });
+
+    test("the upper directory keeps nothing that is not in the layer", async () => {
+      const { rows, upper } = await pack(
+        "touch d/sub; chmod 600 d/a; chmod 644 d/a; chmod 640 etc/conf; echo x > f; echo n > etc/n; rm etc/n; touch -d @1650000000 etc",
+      );
+      expect(brief(rows)).toEqual(["etc directory", "etc/conf file", "f file"]);
+      expect(listTree(upper)).toEqual(["etc/", "etc/conf = conf", "f = x\n"]);
+      expect(statSync(join(upper, "etc")).mtimeMs).toBe(1_650_000_000_000);
     });
 
     test("sockets are left out", async () => {
