@@ -16,7 +16,6 @@ export const folders = [
   "solve",
   "sandbox",
   "steps",
-  "cache",
   "output",
   "workers",
   "engine",
