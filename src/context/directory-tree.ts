@@ -31,8 +31,16 @@ export interface DirectoryTree extends FileTree {
  * Throws CONTEXT_NOT_FOUND when the root is no directory; later CONTEXT_INVALID for what cannot be read.
  */
 export function openDirectoryTree(spec: DirectorySpec, nowNs: () => bigint = systemClock): DirectoryTree {
-  return new HostDirectoryTree(spec, nowNs);
+  return new HostDirectoryTree(spec, nowNs, true);
 }
+
+/** As `openDirectoryTree`, but a digest that the stat cache does not know is not computed: UnknownDigest is thrown. */
+export function openKnownDirectoryTree(spec: DirectorySpec): DirectoryTree {
+  return new HostDirectoryTree(spec, systemClock, false);
+}
+
+/** A file must be read to know its digest. */
+export class UnknownDigest extends Error {}
 
 const systemClock = (): bigint => BigInt(Date.now()) * 1_000_000n;
 
@@ -55,6 +63,7 @@ class HostDirectoryTree implements DirectoryTree {
   readonly #patterns: PatternMatcher | null;
   readonly #statCacheFile: string | null;
   readonly #nowNs: () => bigint;
+  readonly #mayCompute: boolean;
   readonly #listings = new Map<string, Listing>();
   readonly #digests = new Map<string, Digest>();
   readonly #sockets = new Set<string>();
@@ -64,12 +73,13 @@ class HostDirectoryTree implements DirectoryTree {
   filesRead = 0;
   bytesRead = 0;
 
-  constructor(spec: DirectorySpec, nowNs: () => bigint) {
+  constructor(spec: DirectorySpec, nowNs: () => bigint, mayCompute: boolean) {
     this.#root = new GuardedRoot(spec.root);
     this.#rootEntry = hostEntry("", lstatSync(this.#root.realPath(""), { bigint: true }), null);
     this.#patterns = spec.ignore.length === 0 ? null : compilePatterns(spec.ignore.map(({ pattern }) => pattern));
     this.#statCacheFile = spec.statCache;
     this.#nowNs = nowNs;
+    this.#mayCompute = mayCompute;
   }
 
   lstat(path: string): Entry | null {
@@ -114,6 +124,7 @@ class HostDirectoryTree implements DirectoryTree {
   }
 
   #computeDigest(entry: Entry, facts: BigInt64Array): Digest {
+    if (!this.#mayCompute) throw new UnknownDigest();
     this.#buffer ??= Buffer.allocUnsafeSlow(bufferBytes);
     const hash = createHash("sha256");
     const reader = this.#openFile(entry, facts);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import type { Digest } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import type { CopyPathsAction } from "../plan/build-graph.ts";
-import { hashCopyTask } from "./copy/hash-copy.ts";
+import { hashCopyTask, hashKnownCopy } from "./copy/hash-copy.ts";
 import { type PackCopyOutput, packCopyTask } from "./copy/pack-copy.ts";
 import { type PackedAction, sourcesOf } from "./copy/packed-action.ts";
 import { SourceTrees } from "./copy/source-trees.ts";
@@ -40,7 +40,8 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
         return { action: { paths, parents, excludes }, tree: await openSource(action.source, inputs, context, signal) };
       }),
     );
-    const { digests, newStatCacheRows } = await context.tasks.run(hashCopyTask, { selections }, signal);
+    const { digests, newStatCacheRows } =
+      hashKnownCopy({ selections }) ?? (await context.tasks.run(hashCopyTask, { selections }, signal));
     context.noteDigests(newStatCacheRows);
     return digests;
   };

@@ -1,4 +1,4 @@
-import { type DirectoryTree, openDirectoryTree } from "../../context/directory-tree.ts";
+import { type DirectoryTree, openDirectoryTree, openKnownDirectoryTree } from "../../context/directory-tree.ts";
 import type { StatCacheRows } from "../../context/stat-cache.ts";
 import type { DirectorySpec, TreeSpec } from "../../context/tree-spec.ts";
 import type { FileTree } from "../../layer/file-tree.ts";
@@ -12,8 +12,14 @@ export interface NewStatCacheRows {
 
 /** The source trees of one task: equal specs are one tree, which is read once. */
 export class SourceTrees {
+  readonly #mayRead: boolean;
   readonly #trees = new Map<string, FileTree>();
   readonly #directories: { readonly spec: DirectorySpec; readonly tree: DirectoryTree }[] = [];
+
+  /** With `mayRead` false no content of a context is read: UnknownDigest is thrown where that would be needed. */
+  constructor(mayRead = true) {
+    this.#mayRead = mayRead;
+  }
 
   open(spec: TreeSpec): FileTree {
     const key = JSON.stringify(spec);
@@ -33,7 +39,7 @@ export class SourceTrees {
   }
 
   #openDirectory(spec: DirectorySpec): DirectoryTree {
-    const tree = openDirectoryTree(spec);
+    const tree = this.#mayRead ? openDirectoryTree(spec) : openKnownDirectoryTree(spec);
     this.#directories.push({ spec, tree });
     return tree;
   }

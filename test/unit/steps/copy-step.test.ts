@@ -1,8 +1,11 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { openDirectoryTree } from "../../../src/context/directory-tree.ts";
+import { mergeStatCache } from "../../../src/context/stat-cache.ts";
 import type { DirectorySpec } from "../../../src/context/tree-spec.ts";
+import { hashCopy } from "../../../src/steps/copy/hash-copy.ts";
 import { copyStep } from "../../../src/steps/copy-step.ts";
 import type { StepContext } from "../../../src/steps/step-context.ts";
 import type { SpecOf } from "../../../src/steps/step-op.ts";
@@ -121,4 +124,27 @@ test("tells that a source is missing before it runs ahead", async () => {
     context,
   );
   await expect(step.shouldRunAhead?.(false, signal)).rejects.toMatchObject({ code: "CONTEXT_PATH_NOT_FOUND" });
+});
+
+test("hashes a small context whose files are all known without a task", async () => {
+  const statCache = join(directory, "stat-cache");
+  const root = dirname(await contextFile());
+  const past = new Date(Date.now() - 3_600_000);
+  utimesSync(join(root, "file"), past, past);
+  const tree: DirectorySpec = { kind: "directory", root, ignore: [], ignoreFile: null, statCache };
+  const tasks: string[] = [];
+  const withCache: StepContext = { ...notingTasks(tasks), openContext: async () => tree };
+  const selections = [{ action: { paths: ["/"], parents: false, excludes: [] }, tree }];
+  const later = (): bigint => BigInt(Date.now() + 3_600_000) * 1_000_000n;
+  const known = openDirectoryTree(tree, later);
+  for (const entry of known.list("")) known.digest(entry);
+  mergeStatCache(statCache, [known.newDigests()]);
+
+  const [read] = await copyStep(copyAll, withCache).hashReads([0], new Map(), signal);
+  expect(read).toEqual({ by: "content", digest: hashCopy({ selections }).digests[0] });
+  expect(tasks).toEqual([]);
+
+  writeFileSync(join(root, "another file"), "new");
+  await copyStep(copyAll, withCache).hashReads([0], new Map(), signal);
+  expect(tasks).toEqual(["copy.hash"]);
 });
