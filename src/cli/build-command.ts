@@ -97,7 +97,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
   }
 }
 
-function chooseRenderer(options: BuildOptions, write: Write): ProgressRenderer {
+export function chooseRenderer(options: Pick<BuildOptions, "quiet" | "progress">, write: Write): ProgressRenderer {
   if (options.quiet === true) return quietRenderer;
   const kind = options.progress === "auto" ? (process.stderr.isTTY ? "tty" : "plain") : options.progress;
   switch (kind) {
@@ -143,12 +143,15 @@ export function toRequest(context: string, options: BuildOptions): BuildRequest 
   };
 }
 
-/** Without `-o` the image goes to the store. */
+/** Without `-o` the image goes to the store. `--push` is `push=true` for images that are stored, or an output of its own. */
 function outputsOf(options: BuildOptions): readonly OutputSpec[] {
-  return options.output.length === 0 ? [parseOutputFlag("type=image")] : options.output.map(parseOutputFlag);
+  const given = options.output.length === 0 ? [parseOutputFlag("type=image")] : options.output.map(parseOutputFlag);
+  if (options.push !== true) return given;
+  const pushed = given.map((output) => (output.kind === "image" ? { ...output, push: true } : output));
+  return pushed.some(({ kind }) => kind === "image") ? pushed : [...pushed, parseOutputFlag("type=registry")];
 }
 
-function parsePlatformFlag(text: string): Platform {
+export function parsePlatformFlag(text: string): Platform {
   try {
     return parsePlatform(text);
   } catch (error) {

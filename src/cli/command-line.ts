@@ -29,6 +29,7 @@ export interface BuildOptions extends GlobalOptions {
   readonly ssh: readonly string[];
   readonly buildContext: readonly string[];
   readonly output: readonly string[];
+  readonly push?: boolean;
   readonly allow: readonly string[];
   readonly iidfile?: string;
   readonly metadataFile?: string;
@@ -43,6 +44,12 @@ export interface ImagesOptions extends GlobalOptions {
   readonly quiet?: boolean;
   readonly digests?: boolean;
   readonly trunc: boolean;
+}
+
+export interface PushOptions extends GlobalOptions {
+  readonly platform: readonly string[];
+  readonly quiet?: boolean;
+  readonly progress: string;
 }
 
 export interface HistoryOptions extends GlobalOptions {
@@ -82,6 +89,7 @@ export interface CommandHandlers {
   history(image: string, options: HistoryOptions): Promise<void>;
   inspect(images: readonly string[], options: GlobalOptions): Promise<void>;
   tag(source: string, target: string, options: GlobalOptions): Promise<void>;
+  push(references: readonly string[], options: PushOptions): Promise<void>;
   rmi(images: readonly string[], options: RmiOptions): Promise<void>;
   save(images: readonly string[], options: SaveOptions): Promise<void>;
   load(options: LoadOptions): Promise<void>;
@@ -106,6 +114,11 @@ const repeatable = (flags: string, description: string): Option =>
   new Option(flags, description).default([], "none").argParser(collect);
 const repeatableList = (flags: string, description: string): Option =>
   new Option(flags, description).default([], "none").argParser(collectList);
+
+const progressOption = (): Option =>
+  new Option("--progress <kind>", "how progress is shown")
+    .choices(["auto", "tty", "plain", "rawjson", "quiet"])
+    .default("auto");
 
 /**
  * Reads `args` (without program name) and runs the command they name. Throws USAGE_* for a command line that cannot be
@@ -179,6 +192,12 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
     .argument("<image>", "reference, image ID or the beginning of one")
     .argument("<reference>", "the new name")
     .action((image: string, reference: string, options: GlobalOptions) => handlers.tag(image, reference, options));
+  command("push", "push images of the store to registries, and print their digests")
+    .argument("<references...>", "names of images")
+    .addOption(repeatableList("--platform <os/arch[/variant]>", "only these platforms, separated by commas"))
+    .option("-q, --quiet", "show no progress")
+    .addOption(progressOption())
+    .action((references: string[], options: PushOptions) => handlers.push(references, options));
   command("rmi", "remove images from the store")
     .argument("<images...>", "references, image IDs or beginnings of them")
     .option("-f, --force", "remove an image that has several names by its ID")
@@ -245,7 +264,10 @@ function addBuild(program: Command, handlers: CommandHandlers): void {
     .addOption(
       repeatable("--build-context <name=source>", "more contexts: a directory, URL, docker-image:// or oci-layout://"),
     )
-    .addOption(repeatable("-o, --output <type=,dest=|DIR|->", "where the image goes: type=image|oci|docker|tar|local"))
+    .addOption(
+      repeatable("-o, --output <type=,dest=|DIR|->", "where the image goes: type=image|registry|oci|docker|tar|local"),
+    )
+    .option("--push", "push the image to the registries its names begin with")
     .option("--check", "check the Dockerfile, build nothing; the same as --call=check")
     .option(
       "--call <method[,format=json]>",
@@ -255,11 +277,7 @@ function addBuild(program: Command, handlers: CommandHandlers): void {
     .option("--iidfile <path>", "write the image ID to a file")
     .option("--metadata-file <path>", "write what was built to a file, as JSON")
     .option("-q, --quiet", "print the image ID only")
-    .addOption(
-      new Option("--progress <kind>", "how progress is shown")
-        .choices(["auto", "tty", "plain", "rawjson", "quiet"])
-        .default("auto"),
-    )
+    .addOption(progressOption())
     .option("--jobs <number>", "how many steps run at the same time (default: 16, or the number of processors if more)")
     .option("--root <dir>", "the store (TSBUILD_ROOT; /var/lib/tsbuild as root, the XDG data directory otherwise)")
     .option("--debug", "show stack traces and causes of errors")

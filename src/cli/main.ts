@@ -18,6 +18,7 @@ const handlers: CommandHandlers = {
   history: async (image, options) => (await import("./history-command.ts")).runHistory(image, options),
   inspect: async (images, options) => (await import("./inspect-command.ts")).runInspect(images, options),
   tag: async (source, target, options) => (await import("./tag-command.ts")).runTag(source, target, options),
+  push: async (references, options) => (await import("./push-command.ts")).runPush(references, options),
   rmi: async (images, options) => (await import("./rmi-command.ts")).runRmi(images, options),
   save: async (images, options) => (await import("./save-command.ts")).runSave(images, options),
   load: async (options) => (await import("./load-command.ts")).runLoad(options),

@@ -47,6 +47,14 @@ export interface BuildRequest {
   readonly jobs: number;
 }
 
+/** An image in a registry. */
+export interface RegistryReceipt {
+  /** Full reference: `docker.io/ns/app:latest`. */
+  readonly reference: string;
+  /** What the registry has it by: digest of a manifest, or of the index with several platforms. */
+  readonly digest: Digest;
+}
+
 /** What a build made. */
 export interface BuildReceipt {
   readonly images: readonly {

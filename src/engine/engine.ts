@@ -2,13 +2,17 @@ import { setMaxListeners } from "node:events";
 import type { ProgressSink } from "../base/build-event.ts";
 import type { Digest } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
+import type { Platform } from "../image/platform.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
 import { checkDestination, epochOf, openOutput } from "../output/open-output.ts";
 import type { OutputReceipt, PlatformImage } from "../output/output.ts";
 import type { OutputAnnotation } from "../output/output-annotation.ts";
+import type { OutputSpec } from "../output/parse-output-flag.ts";
+import type { Push } from "../output/push-content-of.ts";
 import type { BuildWarning } from "../plan/build-graph.ts";
 import { RegistryBlobs } from "../registry/registry-blobs.ts";
 import type { RegistryClient } from "../registry/registry-client.ts";
+import type { RegistryWriter } from "../registry/registry-writer.ts";
 import { requireProgramsOf } from "../sandbox/foreign-programs.ts";
 import { NamespaceRuntime } from "../sandbox/namespaces/namespace-runtime.ts";
 import { CacheMounts } from "../steps/run/cache-mounts.ts";
@@ -19,7 +23,7 @@ import { openStore, type Store } from "../store/open-store.ts";
 import { WorkerPool } from "../workers/worker-pool.ts";
 import { solveGraph } from "./build.ts";
 import { BuildContexts } from "./build-contexts.ts";
-import type { BuildReceipt, BuildRequest } from "./build-request.ts";
+import type { BuildReceipt, BuildRequest, RegistryReceipt } from "./build-request.ts";
 import {
   type CheckReport,
   checkRequest,
@@ -31,6 +35,7 @@ import {
 import { type BuiltImage, finishImages } from "./finish-images.ts";
 import { ImageResolver } from "./image-resolver.ts";
 import { type PlanParts, planRequest } from "./plan-request.ts";
+import { pushToRegistries } from "./push-to-registries.ts";
 import { RemoteContexts } from "./remote-contexts.ts";
 import { StepOps } from "./step-ops.ts";
 import { storedHttpNotes } from "./stored-http-notes.ts";
@@ -56,6 +61,13 @@ export interface Engine {
   outline(request: BuildRequest, sink: ProgressSink, signal: AbortSignal): Promise<OutlineReport>;
   /** The stages that can be built. Rejects when the Dockerfile cannot be read or parsed. */
   targets(request: BuildRequest, sink: ProgressSink, signal: AbortSignal): Promise<TargetsReport>;
+  /** Pushes images of the store. `platforms` empty is all an image has. Rejects with what went wrong first. */
+  push(
+    names: readonly string[],
+    platforms: readonly Platform[],
+    sink: ProgressSink,
+    signal: AbortSignal,
+  ): Promise<readonly RegistryReceipt[]>;
   close(): Promise<void>;
 }
 
@@ -69,6 +81,8 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
     registry ??= import("./open-registry.ts").then(({ openRegistry }) => openRegistry(settings.environment));
     return registry;
   };
+  const openWriter = (): Promise<RegistryWriter> =>
+    import("./open-registry.ts").then(({ openRegistryWriter }) => openRegistryWriter(settings.environment));
   const remoteBlobs: RemoteBlobs = {
     open: async (origin, blob, signal) => new RegistryBlobs(await useRegistry()).open(origin, blob, signal),
   };
@@ -86,6 +100,12 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
     check: (request, sink, signal) => checkRequest(request, partsOf(request), sink, signal),
     outline: (request, sink, signal) => outlineRequest(request, partsOf(request), sink, signal),
     targets: (request, sink, signal) => targetsOfRequest(partsOf(request), sink, signal),
+    async push(names, platforms, sink, signal) {
+      setMaxListeners(0, signal);
+      const { pushStoredImages } = await import("./push-stored-images.ts");
+      const layers = openLayerStore(store, tasks, remoteBlobs, () => {});
+      return pushStoredImages(names, platforms, store, layers, pushToRegistries(openWriter, sink), signal);
+    },
     async build(request, sink, signal) {
       setMaxListeners(0, signal); // every layer that is fetched, compressed or written listens
       checkNames(request);
@@ -118,8 +138,9 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
       };
       const ops = new StepOps(context, services, sink);
       try {
+        const push = pushToRegistries(openWriter, sink);
         const built = await solveGraph(graph, ops.of(graph), request, records, sink, signal);
-        const written = await writeOutputs(built, request, graph.epoch, store, layers, tasks, signal);
+        const written = await writeOutputs(built, request, graph.epoch, store, layers, tasks, push, signal);
         return { ...written, warnings: [...graph.warnings, ...rewriteWarnings(request, graph.epoch)] };
       } finally {
         ops.saveStatCaches();
@@ -138,9 +159,11 @@ function checkNames(request: BuildRequest): void {
       throw new BuildError("REFERENCE_INVALID", `tag ${JSON.stringify(tag)}: a digest cannot be given to an image`);
   }
   checkAnnotations(request);
-  if (request.outputs.some((output) => output.kind === "image" && output.push))
-    throw new BuildError("EXPORT_UNSUPPORTED", "pushing to a registry is not supported", {
-      hint: "write an archive with -o type=oci,dest=FILE and push that with another tool",
+  const isNameless = (output: OutputSpec): boolean =>
+    output.kind === "image" && output.push && output.names.length === 0 && request.tags.length === 0;
+  if (request.outputs.some(isNameless))
+    throw new BuildError("USAGE_INVALID", "push: the image has no name", {
+      hint: "say where to with -t REGISTRY/NAME:TAG, or name= of the output",
     });
 }
 
@@ -162,6 +185,7 @@ async function writeOutputs(
   store: Store,
   layers: LayerStore,
   tasks: WorkerPool,
+  push: Push,
   signal: AbortSignal,
 ): Promise<Pick<BuildReceipt, "images" | "outputs">> {
   const { annotations } = request;
@@ -169,6 +193,7 @@ async function writeOutputs(
     layers,
     blobs: store.blobs,
     images: store.images,
+    push,
     runner: tasks,
     stdout: request.stdout,
     names: request.tags.map((tag) => formatReference(parseReference(tag))),

@@ -2,7 +2,7 @@ import { type DiffId, type Digest, digestOf } from "../base/digest.ts";
 import { parseImageConfig } from "../image/config-json.ts";
 import type { Descriptor } from "../image/descriptor.ts";
 import { serializeImageIndex } from "../image/image-index.ts";
-import { serializeManifest } from "../image/manifest.ts";
+import { type Manifest, parseManifest, serializeManifest } from "../image/manifest.ts";
 import { type Compression, mediaTypes } from "../image/media-types.ts";
 import { compressionOf } from "../store/blob-format.ts";
 import type { LayerStore } from "../store/layer-store.ts";
@@ -88,6 +88,13 @@ async function makeManifest(
     const layer = { mediaType: types[compressionOf(mediaType)], digest, size };
     return own === undefined ? layer : { ...layer, annotations: own };
   });
+  const kept = image.manifest === undefined ? null : keptManifest(image.manifest, layers);
+  if (kept !== null && options.annotations.length === 0) {
+    add(kept.manifest.config.mediaType, image.config);
+    const manifest = add(kept.manifest.mediaType, kept.bytes);
+    const { config, layers: keptLayers } = kept.manifest;
+    return { image, descriptor: { ...manifest, platform: image.platform }, config, layers: keptLayers };
+  }
   const config = add(options.ociMediaTypes ? mediaTypes.ociConfig : mediaTypes.dockerConfig, image.config);
   const mediaType = options.ociMediaTypes ? mediaTypes.ociManifest : mediaTypes.dockerManifest;
   const annotations = new Map([...image.annotations, ...annotationsFor("manifest", image, options)]);
@@ -103,6 +110,18 @@ async function makeManifest(
     config,
     layers,
   };
+}
+
+/** The manifest an image came with, if its layers are still the blobs it names. */
+function keptManifest(
+  bytes: Uint8Array,
+  layers: readonly Descriptor[],
+): { readonly bytes: Uint8Array; readonly manifest: Manifest } | null {
+  const manifest = parseManifest(bytes, null);
+  const isSame =
+    manifest.layers.length === layers.length &&
+    manifest.layers.every(({ digest }, at) => digest === layers[at]?.digest);
+  return isSame ? { bytes, manifest } : null;
 }
 
 function makeIndex(manifests: readonly OciManifest[], options: OciOptions, add: AddDocument): Descriptor {

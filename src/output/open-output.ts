@@ -14,6 +14,8 @@ import { ociArchiveOutput } from "./oci-archive-output.ts";
 import { ociDirectoryOutput } from "./oci-directory-output.ts";
 import type { Output } from "./output.ts";
 import type { OutputSpec } from "./parse-output-flag.ts";
+import type { Push } from "./push-content-of.ts";
+import { registryOutput } from "./registry-output.ts";
 import { rootfsTarOutput } from "./rootfs-tar-output.ts";
 import { targetOf } from "./write-destination.ts";
 
@@ -28,6 +30,7 @@ export interface OutputParts {
   /** Full references (`--tag`), for outputs that name none themselves. */
   readonly names: readonly string[];
   readonly nowMs: () => number;
+  readonly push: Push;
   /** SOURCE_DATE_EPOCH of the build in seconds; null for none. */
   readonly epoch: number | null;
 }
@@ -37,7 +40,7 @@ export function epochOf(spec: OutputSpec, epochOfBuild: number | null): number |
   return spec.kind === "cacheonly" || spec.epoch === "of the build" ? epochOfBuild : spec.epoch;
 }
 
-/** The output a spec asks for; null for `cacheonly`. Pushing is not done here: `image` stores, if it is to. */
+/** The output a spec asks for; null for `cacheonly`, and for an image that is neither stored nor pushed. */
 export function openOutput(spec: OutputSpec, parts: OutputParts): Output | null {
   const { layers, blobs, stdout } = parts;
   const names = "names" in spec && spec.names.length > 0 ? spec.names : parts.names;
@@ -49,7 +52,7 @@ export function openOutput(spec: OutputSpec, parts: OutputParts): Output | null 
     case "docker":
       return ociArchiveOutput({ ...spec, names, forDocker: true }, layers, blobs, stdout);
     case "image":
-      return spec.store ? imageStoreOutput(names, parts.images, blobs, parts.nowMs) : null;
+      return openImageOutput({ ...spec, names }, parts);
     case "tar":
       return rootfsTarOutput({ ...spec, epoch: epochOf(spec, parts.epoch) }, layers, stdout);
     case "local":
@@ -57,6 +60,12 @@ export function openOutput(spec: OutputSpec, parts: OutputParts): Output | null 
     case "cacheonly":
       return null;
   }
+}
+
+function openImageOutput(spec: OutputSpec & { readonly kind: "image" }, parts: OutputParts): Output | null {
+  const { layers, blobs, images } = parts;
+  const store = spec.store ? imageStoreOutput(spec.names, images, blobs, parts.nowMs) : null;
+  return spec.push ? registryOutput(spec, store, parts.push, layers, blobs, images) : store;
 }
 
 /**

@@ -11,6 +11,8 @@ export interface PlatformImage {
   readonly diffIds: readonly DiffId[];
   /** OCI annotations for the manifest. */
   readonly annotations: ReadonlyMap<string, string>;
+  /** Exact bytes of the manifest the image came with; it keeps that as long as its layers leave as they came. */
+  readonly manifest?: Uint8Array;
   /** Annotations for the descriptors of layers. */
   readonly layerAnnotations?: ReadonlyMap<DiffId, Readonly<Record<string, string>>>;
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { DiffId } from "../base/digest.ts";
+import type { DiffId, Digest } from "../base/digest.ts";
 import { BuildError, isBuildError, kindOf } from "../base/errors.ts";
 import type { Descriptor } from "../image/descriptor.ts";
 import { type Compression, mediaTypes } from "../image/media-types.ts";
@@ -88,6 +88,11 @@ export class DirectoryLayerStore implements LayerStore {
         await this.#remove(temporary);
       }
     });
+  }
+
+  async origins(diffId: DiffId, blob: Digest): Promise<readonly string[]> {
+    const remotes = await this.#records.remotes(diffId);
+    return remotes.filter((remote) => remote.blob.digest === blob).map(({ origin }) => origin);
   }
 
   async has(diffId: DiffId): Promise<boolean> {

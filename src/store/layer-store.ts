@@ -1,4 +1,4 @@
-import type { DiffId } from "../base/digest.ts";
+import type { DiffId, Digest } from "../base/digest.ts";
 import type { Descriptor } from "../image/descriptor.ts";
 import type { Compression } from "../image/media-types.ts";
 import type { LayerLocation } from "../layer/layer-location.ts";
@@ -42,6 +42,8 @@ export interface LayerStore {
     bytes: () => AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<void>;
+  /** The origins where `blob` of the layer can be had from, the newest first. */
+  origins(diffId: DiffId, blob: Digest): Promise<readonly string[]>;
   /** Whether the layer is known: it has a form, or a remote blob. */
   has(diffId: DiffId): Promise<boolean>;
   /** Index and at least one of tar and directory, made or fetched if needed. */

@@ -75,6 +75,7 @@ describe("an image goes to the store", () => {
       runner: images.runner,
       stdout: new PassThrough(),
       names,
+      push: () => Promise.reject(new Error("nothing is pushed here")),
       nowMs: () => 1234.5,
       epoch: null,
     });

@@ -42,6 +42,7 @@ test("layers of the build get no time after the epoch, those of the base and eve
     runner: images.runner,
     stdout: new PassThrough(),
     names: [],
+    push: () => Promise.reject(new Error("nothing is pushed here")),
     nowMs: Date.now,
     epoch: 1000,
   });
