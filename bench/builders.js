@@ -40,25 +40,40 @@ function tsbuild(work) {
   };
 }
 
-/** BuildKit's own client and daemon, at BUILDKIT_HOST. Its cache is emptied for cold builds. */
-function buildkit() {
+/**
+ * BuildKit's own client and daemon, at BUILDKIT_HOST. Its cache is emptied for cold builds. By default it compresses the
+ * layers of an image it stores; the others do not, so it is also asked not to, where there is much to compress.
+ */
+const buildkit = () => buildkitWith("BuildKit", "", () => true);
+const buildkitUncompressed = () =>
+  buildkitWith(
+    "BuildKit, uncompressed",
+    ",compression=uncompressed",
+    // Both share a cache, so only what is built from nothing tells them apart.
+    ({ isCold, usesBase, archive }) => isCold && !usesBase && archive === null,
+  );
+
+function buildkitWith(name, imageOptions, isAble) {
   const version = process.env.BUILDKIT_HOST === undefined ? null : outputOf("buildctl", ["debug", "workers"]);
   if (version === null) return null;
   const digest = JSON.parse(must("cat", [join(baseLayout, "index.json")])).manifests[0].digest;
   return {
-    name: "BuildKit",
+    name,
     version: outputOf("buildkitd", ["--version"]) ?? "",
     forget: () => must("buildctl", ["prune", "--all"]),
-    command: ({ context, usesBase, archive }) => ({
-      args: [
-        ...["buildctl", "build", "--frontend", "dockerfile.v0", "--local", `context=${context}`],
-        ...["--local", `dockerfile=${context}`, "--output"],
-        archive === null ? "type=image,name=bench,compression=uncompressed" : `type=oci,dest=${archive}`,
-        ...(usesBase
-          ? ["--opt", `context:base=oci-layout://base@${digest}`, "--oci-layout", `base=${baseLayout}`]
-          : []),
-      ],
-    }),
+    command(request) {
+      const { context, usesBase, archive } = request;
+      if (!isAble(request)) return null;
+      const base = ["--opt", `context:base=oci-layout://base@${digest}`, "--oci-layout", `base=${baseLayout}`];
+      return {
+        args: [
+          ...["buildctl", "build", "--frontend", "dockerfile.v0", "--local", `context=${context}`],
+          ...["--local", `dockerfile=${context}`, "--output"],
+          archive === null ? `type=image,name=bench${imageOptions}` : `type=oci,dest=${archive}`,
+          ...(usesBase ? base : []),
+        ],
+      };
+    },
     memoryCounts: false,
   };
 }
@@ -129,7 +144,7 @@ function buildah(work) {
 
 /** The builders of this machine, tsbuild first; `names` null is all of them. */
 export function findBuilders(work, names) {
-  const makers = { tsbuild, BuildKit: buildkit, docker, buildah };
+  const makers = { tsbuild, BuildKit: buildkit, "BuildKit-uncompressed": buildkitUncompressed, docker, buildah };
   return Object.entries(makers)
     .filter(([name]) => name === "tsbuild" || names === null || names.includes(name.toLowerCase()))
     .map(([, make]) => make(work))

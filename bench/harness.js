@@ -43,7 +43,12 @@ async function build(builder, request) {
 
 async function runCase(benchCase, builders) {
   const context = benchCase.context(work);
-  const request = { context, usesBase: benchCase.usesBase === true, archive: benchCase.toArchive ? archive : null };
+  const request = {
+    context,
+    isCold: benchCase.preparation === "cold",
+    usesBase: benchCase.usesBase === true,
+    archive: benchCase.toArchive ? archive : null,
+  };
   const able = builders.filter((builder) => builder.command(request) !== null);
   const runs = Object.fromEntries(able.map(({ name }) => [name, []]));
   // Round 0 warms up: it fills the page cache, and what rebuilds go by.
@@ -67,7 +72,7 @@ async function runGrowth(curve, builder) {
   const points = [];
   for (const count of curve.counts) {
     const point = { count, cold: [], unchanged: [] };
-    const request = { context: curve.context(work, count), usesBase: curve.usesBase, archive: null };
+    const request = { context: curve.context(work, count), isCold: false, usesBase: curve.usesBase, archive: null };
     await sleep(settleMs);
     for (let round = 0; round < Math.min(rounds, 3); round += 1) {
       builder.forget();
