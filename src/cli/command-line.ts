@@ -82,6 +82,17 @@ export interface LoadOptions extends GlobalOptions {
   readonly tag?: string;
 }
 
+export interface ExportOptions extends GlobalOptions {
+  readonly output?: string;
+  readonly platform?: string;
+}
+
+export interface ImportOptions extends GlobalOptions {
+  readonly change: readonly string[];
+  readonly message?: string;
+  readonly platform?: string;
+}
+
 /** What runs when a command was recognised; each is loaded only then. */
 export interface CommandHandlers {
   build(context: string, options: BuildOptions): Promise<void>;
@@ -93,6 +104,8 @@ export interface CommandHandlers {
   rmi(images: readonly string[], options: RmiOptions): Promise<void>;
   save(images: readonly string[], options: SaveOptions): Promise<void>;
   load(options: LoadOptions): Promise<void>;
+  export(image: string, options: ExportOptions): Promise<void>;
+  import(source: string, reference: string | undefined, options: ImportOptions): Promise<void>;
   prune(options: PruneOptions): Promise<void>;
   du(options: DuOptions): Promise<void>;
   debugInstructions(file: string, options: GlobalOptions): Promise<void>;
@@ -219,6 +232,20 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
     .option("-i, --input <file>", "archive, plain or compressed, or directory; - for stdin (the default)")
     .option("-t, --tag <reference>", "name for an image that has none in the archive")
     .action((options: LoadOptions) => handlers.load(options));
+  command("export", "write an image's file system as a tar")
+    .argument("<image>", "reference, image ID or the beginning of one")
+    .option("-o, --output <file>", "the file to write, - for stdout (the default)")
+    .option("--platform <os/arch[/variant]>", "the platform, where the image has several")
+    .action((image: string, options: ExportOptions) => handlers.export(image, options));
+  command("import", "make an image of a file system")
+    .argument("<source>", "a tar, plain or compressed: a file, an http(s) URL, - for stdin")
+    .argument("[reference]", "name of the image")
+    .addOption(repeatable("-c, --change <instruction>", "a Dockerfile instruction about the config: CMD, ENV, USER, …"))
+    .option("-m, --message <text>", "comment of the image's history")
+    .option("--platform <os/arch[/variant]>", "platform of the image (default: this machine's)")
+    .action((source: string, reference: string | undefined, options: ImportOptions) =>
+      handlers.import(source, reference, options),
+    );
   command("prune", "remove build cache that nothing needs")
     .option("-a, --all", "remove all build cache; images stay")
     .option("--keep-storage <size>", "keep the most recently used cache up to this size")

@@ -1,15 +1,15 @@
-import { BuildError } from "../base/errors.ts";
 import { withImageWorkshop } from "../engine/image-workshop.ts";
 import { loadImages } from "../engine/load-images.ts";
 import { familiarReference, formatReference, parseReference } from "../image/reference.ts";
 import type { LoadOptions } from "./command-line.ts";
+import { refuseTerminal } from "./refuse-terminal.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";
 
 /** `tsbuild load`: the images of an archive into the store; prints what each is called. */
 export async function runLoad(options: LoadOptions): Promise<void> {
   const source = options.input ?? "-";
-  refuseTerminalInput(source);
+  refuseTerminal(process.stdin, source);
   const settings = { root: storeRoot(options.root), environment: process.env };
   const tag = options.tag === undefined ? null : formatReference(parseReference(options.tag));
   const loaded = await withInterrupt((signal) =>
@@ -21,12 +21,4 @@ export async function runLoad(options: LoadOptions): Promise<void> {
     process.stdout.write(`Loaded image ID: ${imageIds.join(", ")}\n`);
     process.stderr.write("hint: it has no name and prune removes it; load it again with --tag NAME\n");
   }
-}
-
-/** Nobody types an archive. */
-export function refuseTerminalInput(source: string): void {
-  if (source === "-" && process.stdin.isTTY)
-    throw new BuildError("USAGE_INVALID", "standard input is a terminal", {
-      hint: "name a file, or pipe an archive into it",
-    });
 }

@@ -22,6 +22,9 @@ const handlers: CommandHandlers = {
   rmi: async (images, options) => (await import("./rmi-command.ts")).runRmi(images, options),
   save: async (images, options) => (await import("./save-command.ts")).runSave(images, options),
   load: async (options) => (await import("./load-command.ts")).runLoad(options),
+  export: async (image, options) => (await import("./export-command.ts")).runExport(image, options),
+  import: async (source, reference, options) =>
+    (await import("./import-command.ts")).runImport(source, reference, options),
   prune: async (options) => (await import("./prune-command.ts")).runPrune(options),
   du: async (options) => (await import("./du-command.ts")).runDu(options),
   debugInstructions: async (file) => (await import("./debug-command.ts")).printInstructions(file),

@@ -3,13 +3,14 @@ import { withImageWorkshop } from "../engine/image-workshop.ts";
 import { saveImages } from "../engine/save-images.ts";
 import { chooseImage, choosePlatform } from "./choose-images.ts";
 import type { SaveOptions } from "./command-line.ts";
+import { refuseTerminal } from "./refuse-terminal.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";
 
 /** `tsbuild save`: images as one archive, in a file or on stdout. */
 export async function runSave(names: readonly string[], options: SaveOptions): Promise<void> {
   const destination = options.output ?? "-";
-  refuseTerminal(destination);
+  refuseTerminal(process.stdout, destination);
   const settings = { root: storeRoot(options.root), environment: process.env };
   const receipt = await withInterrupt((signal) =>
     withImageWorkshop(settings, signal, async (workshop) => {
@@ -28,12 +29,4 @@ export async function runSave(names: readonly string[], options: SaveOptions): P
     }),
   );
   process.stderr.write(`${receipt.summary}\n`);
-}
-
-/** An archive is nothing to look at. */
-export function refuseTerminal(destination: string): void {
-  if (destination === "-" && process.stdout.isTTY)
-    throw new BuildError("USAGE_INVALID", "standard output is a terminal", {
-      hint: "name a file with -o, or pipe the output",
-    });
 }
