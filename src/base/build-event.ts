@@ -39,9 +39,15 @@ export type BuildEvent =
   | {
       readonly kind: "warning";
       readonly atMs: number;
+      /** Name of the build check. */
+      readonly rule: string;
       readonly message: string;
       readonly location: SourceLocation | null;
-    };
+    }
+  /** Where the image went; `manifest` is the digest it has there, if any. */
+  | { readonly kind: "output"; readonly atMs: number; readonly summary: string; readonly manifest: string | null }
+  /** The failure the build ends with. */
+  | { readonly kind: "error"; readonly atMs: number; readonly error: WireError };
 
 /** Takes events as they happen; must not throw and must not block. */
 export interface ProgressSink {

@@ -1,6 +1,7 @@
 import { rename, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { BuildError, isBuildError } from "../base/errors.ts";
+import type { ProgressSink } from "../base/build-event.ts";
+import { BuildError, isBuildError, toWire } from "../base/errors.ts";
 import type { BuildReceipt, BuildRequest } from "../engine/build-request.ts";
 import { openEngine } from "../engine/engine.ts";
 import { formatPlatform, type Platform, parsePlatform } from "../image/platform.ts";
@@ -52,14 +53,23 @@ export async function runBuild(context: string, options: BuildOptions): Promise<
         await engine.close();
       }
     });
+    emitResult(receipt, sink);
     sink.close();
     await report(receipt, request, options, toStderr);
   } catch (error) {
+    sink.emit({ kind: "error", atMs: Date.now(), error: toWire(error) });
     sink.close();
-    if (options.progress === "rawjson" && isBuildError(error)) throw error;
-    toStderr(renderError(error, await recorder.contextOf(error, options.debug === true)));
+    if (options.progress !== "rawjson" || options.debug === true)
+      toStderr(renderError(error, await recorder.contextOf(error, options.debug === true)));
     throw new ReportedError(error);
   }
+}
+
+/** For renderers that show everything as events; the others leave the end to `report`. */
+function emitResult(receipt: BuildReceipt, sink: ProgressSink): void {
+  const atMs = Date.now();
+  for (const warning of receipt.warnings) sink.emit({ kind: "warning", atMs, ...warning });
+  for (const { summary, manifest } of receipt.outputs) sink.emit({ kind: "output", atMs, summary, manifest });
 }
 
 async function report(

@@ -171,6 +171,18 @@ describe("--progress=rawjson", () => {
     const kinds = events.map(({ kind }) => kind);
     expect(kinds.slice(0, 2)).toEqual(["dockerfile", "plan"]);
     expect(kinds).toContain("completed");
+    expect(kinds.at(-1)).toBe("output");
     for (const { kind, vertex } of events) if (kind === "started") expect(vertex).toMatch(/./);
+  });
+
+  test("a failure is the last document, without a stack trace", async () => {
+    const flags = [...baseFlags, "--progress=rawjson", "-f", "-", at("context")];
+    const { code, stderr } = await runCli(flags, { root: store(), stdin: "FROM base\nCOPPY a b\n" });
+    const last = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "");
+    expect(code).toBe(1);
+    expect(last).toMatchObject({
+      kind: "error",
+      error: { code: "DOCKERFILE_UNKNOWN_INSTRUCTION", hint: "did you mean COPY?", stack: null },
+    });
   });
 });

@@ -184,8 +184,17 @@ describe.skipIf(needsOverlay !== null)(
             tree.list(path).flatMap((entry) => [entry, ...walk(tree, entry.path)]);
           const wantView = openRootfsView(want);
           const gotView = openRootfsView([...lower, pack(upper, lower)]);
+          // A directory of which only the time changed is not recorded, so where it was before its time may be either.
+          const lowerView = openRootfsView(lower);
+          const keepsTime = ({ path, type, mode, uid, gid }: Entry): boolean => {
+            const before = type === "directory" ? lowerView.lstat(path) : null;
+            return before?.type === type && before.mode === mode && before.uid === uid && before.gid === gid;
+          };
           const plain = (tree: FileTree): unknown =>
-            walk(tree).map(({ inode, ...entry }) => [entry, entry.type === "file" && tree.digest({ ...entry, inode })]);
+            walk(tree).map(({ inode, ...entry }) => [
+              keepsTime({ ...entry, inode }) ? { ...entry, mtimeSeconds: 0 } : entry,
+              entry.type === "file" && tree.digest({ ...entry, inode }),
+            ]);
           expect(plain(gotView)).toEqual(plain(wantView));
         }),
         { numRuns: 25 },

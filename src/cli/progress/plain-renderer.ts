@@ -58,6 +58,8 @@ export function createPlainRenderer(write: Write): ProgressRenderer {
           break;
         case "dockerfile":
         case "warning":
+        case "output":
+        case "error":
           break;
       }
     },

@@ -110,6 +110,8 @@ export function createTtyRenderer(
         }
         case "dockerfile":
         case "warning":
+        case "output":
+        case "error":
           break;
       }
     },
