@@ -63,7 +63,7 @@ describe.concurrent("a Dockerfile builds as BuildKit builds it:", () => {
 });
 
 /** Tools beyond the shell and coreutils that scripts of the cases call. */
-const tools = ["python3", "xz", "zstd", "setfattr"];
+const tools = ["python3", "bzip2", "xz", "zstd", "setfattr"];
 const missingTools = tools.filter((tool) => {
   try {
     execFileSync("sh", ["-c", `command -v ${tool}`], { stdio: "ignore" });
