@@ -52,6 +52,11 @@ export interface PushOptions extends GlobalOptions {
   readonly progress: string;
 }
 
+export interface LoginOptions extends GlobalOptions {
+  readonly username?: string;
+  readonly passwordStdin?: boolean;
+}
+
 export interface HistoryOptions extends GlobalOptions {
   readonly trunc: boolean;
   readonly quiet?: boolean;
@@ -93,6 +98,18 @@ export interface ImportOptions extends GlobalOptions {
   readonly platform?: string;
 }
 
+export interface LsOptions extends GlobalOptions {
+  readonly platform?: string;
+}
+
+export interface CatOptions extends GlobalOptions {
+  readonly platform?: string;
+}
+
+export interface DiffOptions extends GlobalOptions {
+  readonly platform?: string;
+}
+
 /** What runs when a command was recognised; each is loaded only then. */
 export interface CommandHandlers {
   build(context: string, options: BuildOptions): Promise<void>;
@@ -100,12 +117,18 @@ export interface CommandHandlers {
   history(image: string, options: HistoryOptions): Promise<void>;
   inspect(images: readonly string[], options: GlobalOptions): Promise<void>;
   tag(source: string, target: string, options: GlobalOptions): Promise<void>;
+  pull(reference: string, options: PushOptions): Promise<void>;
+  login(registry: string | undefined, options: LoginOptions): Promise<void>;
+  logout(registry: string | undefined): Promise<void>;
   push(references: readonly string[], options: PushOptions): Promise<void>;
   rmi(images: readonly string[], options: RmiOptions): Promise<void>;
   save(images: readonly string[], options: SaveOptions): Promise<void>;
   load(options: LoadOptions): Promise<void>;
   export(image: string, options: ExportOptions): Promise<void>;
   import(source: string, reference: string | undefined, options: ImportOptions): Promise<void>;
+  ls(place: string, options: LsOptions): Promise<void>;
+  cat(place: string, options: CatOptions): Promise<void>;
+  diff(before: string, after: string, options: DiffOptions): Promise<void>;
   prune(options: PruneOptions): Promise<void>;
   du(options: DuOptions): Promise<void>;
   debugInstructions(file: string, options: GlobalOptions): Promise<void>;
@@ -205,6 +228,22 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
     .argument("<image>", "reference, image ID or the beginning of one")
     .argument("<reference>", "the new name")
     .action((image: string, reference: string, options: GlobalOptions) => handlers.tag(image, reference, options));
+  command("pull", "bring an image of a registry into the store, and print its digest")
+    .argument("<reference>", "name of the image")
+    .addOption(
+      repeatableList("--platform <os/arch[/variant]>", "platforms, separated by commas (default: this machine's)"),
+    )
+    .option("-q, --quiet", "show no progress")
+    .addOption(progressOption())
+    .action((reference: string, options: PushOptions) => handlers.pull(reference, options));
+  command("login", "log in to a registry; the login is kept where docker keeps it")
+    .argument("[registry]", "host[:port] (default: docker.io)")
+    .option("-u, --username <name>", "the user (asked for when left out)")
+    .option("--password-stdin", "read the password from stdin")
+    .action((registry: string | undefined, options: LoginOptions) => handlers.login(registry, options));
+  command("logout", "forget the login of a registry")
+    .argument("[registry]", "host[:port] (default: docker.io)")
+    .action((registry: string | undefined) => handlers.logout(registry));
   command("push", "push images of the store to registries, and print their digests")
     .argument("<references...>", "names of images")
     .addOption(repeatableList("--platform <os/arch[/variant]>", "only these platforms, separated by commas"))
@@ -246,6 +285,19 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
     .action((source: string, reference: string | undefined, options: ImportOptions) =>
       handlers.import(source, reference, options),
     );
+  command("ls", "list a directory of an image")
+    .argument("<image[:/path]>", "the image, and a path in it; its root when left out")
+    .option("--platform <os/arch[/variant]>", "the platform, where the image has several")
+    .action((place: string, options: LsOptions) => handlers.ls(place, options));
+  command("cat", "print a file of an image")
+    .argument("<image:/path>", "the image, and the path in it")
+    .option("--platform <os/arch[/variant]>", "the platform, where the image has several")
+    .action((place: string, options: CatOptions) => handlers.cat(place, options));
+  command("diff", "list what differs between the file systems of two images: A added, C changed, D removed")
+    .argument("<before>", "reference, image ID or the beginning of one")
+    .argument("<after>", "the image it is compared with")
+    .option("--platform <os/arch[/variant]>", "the platform, where images have several")
+    .action((before: string, after: string, options: DiffOptions) => handlers.diff(before, after, options));
   command("prune", "remove build cache that nothing needs")
     .option("-a, --all", "remove all build cache; images stay")
     .option("--keep-storage <size>", "keep the most recently used cache up to this size")

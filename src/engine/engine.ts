@@ -20,6 +20,7 @@ import { CacheRecords } from "../store/cache-records.ts";
 import type { LayerStore, RemoteBlobs } from "../store/layer-store.ts";
 import { openLayerStore } from "../store/open-layer-store.ts";
 import { openStore, type Store } from "../store/open-store.ts";
+import type { OnTransfer } from "../store/remote-fetcher.ts";
 import { WorkerPool } from "../workers/worker-pool.ts";
 import { solveGraph } from "./build.ts";
 import { BuildContexts } from "./build-contexts.ts";
@@ -68,6 +69,8 @@ export interface Engine {
     sink: ProgressSink,
     signal: AbortSignal,
   ): Promise<readonly RegistryReceipt[]>;
+  /** Brings the image `name` of a registry into the store, for each of `platforms`. Rejects when one is missing. */
+  pull(name: string, platforms: readonly Platform[], sink: ProgressSink, signal: AbortSignal): Promise<RegistryReceipt>;
   close(): Promise<void>;
 }
 
@@ -100,6 +103,12 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
     check: (request, sink, signal) => checkRequest(request, partsOf(request), sink, signal),
     outline: (request, sink, signal) => outlineRequest(request, partsOf(request), sink, signal),
     targets: (request, sink, signal) => targetsOfRequest(partsOf(request), sink, signal),
+    async pull(name, platforms, sink, signal) {
+      setMaxListeners(0, signal);
+      const { pullImage } = await import("./pull-image.ts");
+      const openLayers = (onTransfer: OnTransfer): LayerStore => openLayerStore(store, tasks, remoteBlobs, onTransfer);
+      return pullImage(name, platforms, store, openLayers, await useRegistry(), sink, signal);
+    },
     async push(names, platforms, sink, signal) {
       setMaxListeners(0, signal);
       const { pushStoredImages } = await import("./push-stored-images.ts");

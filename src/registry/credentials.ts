@@ -19,11 +19,12 @@ export interface CredentialSource {
   find(registry: string): Promise<Credentials | null>;
 }
 
-const largestFileBytes = 4 * 1024 * 1024;
+/** Largest config.json of docker, in bytes. */
+export const largestConfigBytes = 4 * 1024 * 1024;
 const dockerHubServer = "https://index.docker.io/v1/";
 
 /**
- * The credentials `docker login` left: $DOCKER_CONFIG/config.json or ~/.docker/config.json with credHelpers, credsStore
+ * The credentials `docker login` and `tsbuild login` left: $DOCKER_CONFIG/config.json or ~/.docker/config.json with credHelpers, credsStore
  * and auths, in this order. The file is read when first asked, a helper is run once a registry.
  */
 export class DockerCredentials implements CredentialSource {
@@ -47,7 +48,7 @@ export class DockerCredentials implements CredentialSource {
     this.#config ??= readDockerConfig(this.#environment);
     const config = await this.#config;
     if (config === null) return null;
-    const server = registry === "docker.io" ? dockerHubServer : registry;
+    const server = serverOf(registry);
     const helper = config.optionalObject("credHelpers")?.optionalString(server) || config.optionalString("credsStore");
     if (helper) {
       const found = await runCredentialHelper(helper, server, this.#environment);
@@ -63,14 +64,22 @@ export class DockerCredentials implements CredentialSource {
 const fromHelper = (username: string, secret: string): Credentials =>
   username === "<token>" ? { kind: "identity-token", token: secret } : { kind: "password", username, password: secret };
 
+/** What docker calls a registry in its config.json and to credential helpers. */
+export const serverOf = (registry: string): string => (registry === "docker.io" ? dockerHubServer : registry);
+
+/** Where docker keeps its config. */
+export const dockerConfigFile = (environment: NodeJS.ProcessEnv): string =>
+  join(environment.DOCKER_CONFIG || join(environment.HOME || homedir(), ".docker"), "config.json");
+
 /** Keys of `auths` are hosts or old-style URLs: `https://index.docker.io/v1/`. */
-const hostOf = (key: string): string => key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+export const hostOf = (key: string): string => key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
 
 async function readDockerConfig(environment: NodeJS.ProcessEnv): Promise<JsonReader | null> {
-  const directory = environment.DOCKER_CONFIG || join(environment.HOME || homedir(), ".docker");
-  const file = join(directory, "config.json");
+  const file = dockerConfigFile(environment);
   const failure = (problem: string): BuildError =>
-    new BuildError("CONFIG_INVALID", `docker config ${file}: ${problem}`, { hint: "docker login writes this file" });
+    new BuildError("CONFIG_INVALID", `docker config ${file}: ${problem}`, {
+      hint: "docker login and tsbuild login write this file",
+    });
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file);
@@ -79,7 +88,7 @@ async function readDockerConfig(environment: NodeJS.ProcessEnv): Promise<JsonRea
     if (code === "ENOENT" || code === "ENOTDIR" || code === "EACCES") return null;
     throw failure(`cannot be read (${String(code)})`);
   }
-  return new JsonReader(parseJsonObject(bytes, largestFileBytes, failure), "", failure);
+  return new JsonReader(parseJsonObject(bytes, largestConfigBytes, failure), "", failure);
 }
 
 function readAuth(entry: JsonReader): Credentials | null {

@@ -20,14 +20,39 @@ export async function runCredentialHelper(
   server: string,
   environment: NodeJS.ProcessEnv,
 ): Promise<HelperCredentials | null> {
-  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name)) {
-    throw new BuildError("CONFIG_INVALID", `credential helper ${JSON.stringify(name.slice(0, 100))}: not a name`);
-  }
-  const program = `docker-credential-${name}`;
-  const { status, stdout, stderr } = await runGet(program, server, environment);
+  const program = programOf(name);
+  const { status, stdout, stderr } = await runHelper(program, "get", server, environment);
   if (status === 0) return parseHelperOutput(program, stdout);
-  if (/credentials not found|no credentials/i.test(stdout + stderr)) return null;
+  if (isNotFound(stdout + stderr)) return null;
   throw failed(program, `ended with status ${status}`);
+}
+
+/** Has a helper keep credentials (`store`). Throws CONFIG_INVALID as `runCredentialHelper` does. */
+export async function storeWithHelper(
+  name: string,
+  given: HelperCredentials & { readonly server: string },
+  environment: NodeJS.ProcessEnv,
+): Promise<void> {
+  const program = programOf(name);
+  const input = JSON.stringify({ ServerURL: given.server, Username: given.username, Secret: given.secret });
+  const { status } = await runHelper(program, "store", input, environment);
+  if (status !== 0) throw failed(program, `ended with status ${status}`);
+}
+
+/** Has a helper forget credentials (`erase`); false when it had none. Throws CONFIG_INVALID. */
+export async function eraseWithHelper(name: string, server: string, environment: NodeJS.ProcessEnv): Promise<boolean> {
+  const program = programOf(name);
+  const { status, stdout, stderr } = await runHelper(program, "erase", server, environment);
+  if (status === 0) return true;
+  if (isNotFound(stdout + stderr)) return false;
+  throw failed(program, `ended with status ${status}`);
+}
+
+const isNotFound = (output: string): boolean => /credentials not found|no credentials/i.test(output);
+
+function programOf(name: string): string {
+  if (/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name)) return `docker-credential-${name}`;
+  throw new BuildError("CONFIG_INVALID", `credential helper ${JSON.stringify(name.slice(0, 100))}: not a name`);
 }
 
 interface Finished {
@@ -36,9 +61,14 @@ interface Finished {
   readonly stderr: string;
 }
 
-function runGet(program: string, server: string, environment: NodeJS.ProcessEnv): Promise<Finished> {
+function runHelper(
+  program: string,
+  action: "get" | "store" | "erase",
+  input: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ["get"], { env: environment, stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(program, [action], { env: environment, stdio: ["pipe", "pipe", "pipe"] });
     const output = { stdout: "", stderr: "" };
     /** Also closes the pipes: a process the helper started may hold them open after its end. */
     const giveUp = (problem: string): void => {
@@ -65,7 +95,7 @@ function runGet(program: string, server: string, environment: NodeJS.ProcessEnv)
     });
     // A helper may end without reading its input.
     child.stdin.on("error", () => {});
-    child.stdin.end(`${server}\n`);
+    child.stdin.end(`${input}\n`);
   });
 }
 
