@@ -17,6 +17,7 @@ import type { ImageWorkshop } from "./image-workshop.ts";
 export const maximumArchiveBytes = 64 * 2 ** 30;
 const chunkBytes = 1 << 20;
 
+/** What became of one image of an archive. */
 export interface LoadedImage {
   /** Full references it got. */
   readonly names: readonly string[];
