@@ -258,6 +258,7 @@ describe("bytes are verified", () => {
     ["a wrong CRC", broken],
     ["garbage behind it", Buffer.concat([gz, Buffer.from("garbage")])],
     ["bzip2, which is no layer's format", Buffer.from("BZh91AY&SY")],
+    ["a tar that is cut off", tar.subarray(0, 9)],
   ])("compressed data that is damaged is LAYER_MALFORMED: %s", async (_name, blob) => {
     await expect(unpackLayer(inputFor(blob, tar))).rejects.toMatchObject({ code: "LAYER_MALFORMED" });
   });
