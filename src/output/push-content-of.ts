@@ -60,7 +60,13 @@ function storedBlob(descriptor: Descriptor, origins: readonly string[], blobs: B
   const { digest } = descriptor;
   return {
     descriptor,
-    open: (start, end) => createReadStream(blobs.path(digest), { start, end: end - 1, highWaterMark: readBytes }),
+    async *open(start, end) {
+      try {
+        yield* createReadStream(blobs.path(digest), { start, end: end - 1, highWaterMark: readBytes });
+      } catch (cause) {
+        throw new BuildError("BLOB_NOT_FOUND", `blob ${digest}: cannot be read`, { cause });
+      }
+    },
     async verify() {
       for await (const _ of blobs.read(digest));
     },

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { digestOf } from "../base/digest.ts";
 import { BuildError, isBuildError } from "../base/errors.ts";
 import { Semaphore } from "../base/semaphore.ts";
@@ -69,6 +70,7 @@ export class RegistryWriter {
   ): Promise<void> {
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
+    setMaxListeners(0, either); // every blob that waits or is sent listens
     const uploads = blobs.map((blob) =>
       this.#slots.use(async () => {
         const onSent = (doneBytes: number): void => progress.sent(blob, doneBytes);

@@ -88,6 +88,17 @@ describe("a push", () => {
     expect(methodsOf(registry.current, /blobs/)).toEqual(["HEAD", "HEAD"]);
   });
 
+  test("of many blobs gives no warning about listeners", async () => {
+    const warnings: Error[] = [];
+    const listen = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", listen);
+    const layers = Array.from({ length: 30 }, (_, at) => blobOf(mediaTypes.ociLayer, Buffer.from(`layer ${at}`)));
+    const content = contentOf(small);
+    await push({ ...content, blobs: [...content.blobs, ...layers] });
+    process.off("warning", listen);
+    expect(warnings).toEqual([]);
+  });
+
   test("has a layer taken over from the repository it came from", async () => {
     const content = contentOf(small, [`${registry.current.host}/library/base`]);
     const layer = content.blobs[1]?.descriptor.digest ?? "";
