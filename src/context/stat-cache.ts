@@ -45,17 +45,26 @@ export class StatCache {
 
 /** Collects rows for `mergeStatCache`. */
 export class StatCacheRecorder {
-  readonly #rows: bigint[] = [];
+  #rows: StatCacheRows = new BigInt64Array(256 * rowNumbers);
+  #used = 0;
 
   add(facts: BigInt64Array, digest: Digest, nowNs: bigint): void {
-    const bytes = Buffer.from(hexOf(digest), "hex");
-    this.#rows.push(...facts);
-    for (let at = 0; at < digestNumbers; at += 1) this.#rows.push(bytes.readBigInt64LE(at * 8));
-    this.#rows.push(nowNs / 1_000_000_000n);
+    if (this.#used === this.#rows.length) this.#grow();
+    const row = this.#rows.subarray(this.#used, this.#used + rowNumbers);
+    row.set(facts);
+    Buffer.from(row.buffer, row.byteOffset + factCount * 8, digestNumbers * 8).write(hexOf(digest), "hex");
+    row[madeAt] = nowNs / 1_000_000_000n;
+    this.#used += rowNumbers;
   }
 
   rows(): StatCacheRows {
-    return BigInt64Array.from(this.#rows);
+    return this.#rows.slice(0, this.#used);
+  }
+
+  #grow(): void {
+    const larger = new BigInt64Array(2 * this.#rows.length);
+    larger.set(this.#rows);
+    this.#rows = larger;
   }
 }
 
