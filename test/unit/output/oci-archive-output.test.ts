@@ -84,7 +84,7 @@ describe("an archive of one platform", () => {
 
   test("lists the image once per name", async () => {
     const image = await images.make("amd64", [file("a", "")]);
-    await write([image], { names: [app, "127.0.0.1:5000/other:v2"] });
+    await write([image], { names: [app, "127.0.0.1:5001/other:v2"] });
     const { manifests } = readArchive().json("index.json");
     const tags = manifests.map(
       ({ annotations }: { annotations: Record<string, string> }) => annotations["org.opencontainers.image.ref.name"],

@@ -68,8 +68,8 @@ describe("an output", () => {
   });
 
   test("takes several names in quotes", () => {
-    expect(parseOutputFlag('type=image,"name=ns/a:1,127.0.0.1:5000/b"')).toMatchObject({
-      names: ["docker.io/ns/a:1", "127.0.0.1:5000/b:latest"],
+    expect(parseOutputFlag('type=image,"name=ns/a:1,127.0.0.1:5001/b"')).toMatchObject({
+      names: ["docker.io/ns/a:1", "127.0.0.1:5001/b:latest"],
     });
   });
 

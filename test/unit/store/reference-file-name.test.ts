@@ -4,7 +4,7 @@ import { fileNameOf } from "../../../src/store/reference-file-name.ts";
 
 test.each([
   ["docker.io/library/busybox:latest", "docker.io~library~busybox:latest"],
-  ["127.0.0.1:5000/a/b:1", "127.0.0.1:5000~a~b:1"],
+  ["127.0.0.1:5001/a/b:1", "127.0.0.1:5001~a~b:1"],
   ["docker.io/ns/app:RC1", "docker.io~ns~app:%52%431"],
   ["a~b", "a%7Eb"],
   [".", "%2E"],
