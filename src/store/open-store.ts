@@ -113,7 +113,13 @@ async function createStore(root: string): Promise<void> {
     for (const name of directories) await mkdir(join(root, name), { recursive: true, mode: 0o700 });
   });
   // Last, because it says that the rest is there.
-  await replaceFile(join(root, "format"), `tsbuild store ${formatVersion}\n`, join(root, "tmp"), "durable");
+  // The draft lies in a directory with an owner, so that a later open sweeps it if this process is killed here.
+  const temporary = await makeTemporaryDirectory(join(root, "tmp"));
+  try {
+    await replaceFile(join(root, "format"), `tsbuild store ${formatVersion}\n`, temporary.path, "durable");
+  } finally {
+    await temporary.remove();
+  }
 }
 
 const notADirectory = (root: string): BuildError =>
