@@ -27,8 +27,8 @@ export interface CopyPathsAction {
   readonly chmod: string | null;
   readonly parents: boolean;
   readonly excludes: readonly string[];
-  /** ADD: archives among the files are unpacked ("auto"), any archive must unpack ("always"), or never. */
-  readonly unpack: "never" | "auto" | "always";
+  /** ADD: archives among the files are unpacked ("auto"), or never. */
+  readonly unpack: "never" | "auto";
 }
 
 /** A heredoc: a file whose content stands in the Dockerfile, expanded. */

@@ -45,7 +45,7 @@ export interface FixtureStep {
   readonly excludes: readonly string[];
   readonly chown: string | null;
   readonly chmod: string | null;
-  readonly unpack: "never" | "auto" | "always";
+  readonly unpack: "never" | "auto";
   readonly link?: boolean;
   /** Name of the stage it copies from; the context when not given. */
   readonly from?: string;
