@@ -13,7 +13,7 @@ const spec: SandboxSpec = {
   user: "",
   lowers: ["/no/such/layer"],
   upper: "/no/such/upper",
-  work: "/no/such/work",
+  work: "/no/such/scratch",
   mounts: [],
   network: "none",
   security: "sandbox",
@@ -40,6 +40,6 @@ describe.skipIf(missing !== undefined)(`a sandbox that cannot be made (${missing
   test("because its directories do not exist is an error that names them", async () => {
     const error = await rejectionOf(new NamespaceRuntime().run(spec, silent, new AbortController().signal));
     expect(error.code).toBe("RUNTIME_SETUP_FAILED");
-    expect(error.message).toContain("/no/such/work/");
+    expect(error.message).toContain("/no/such/scratch/");
   });
 });
