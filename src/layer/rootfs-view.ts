@@ -1,36 +1,14 @@
 import { join } from "node:path";
 import type { Digest } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
-import { compareNames, encodeName } from "../base/file-name.ts";
+import { encodeName } from "../base/file-name.ts";
 import type { Entry, LayerRow } from "./entry.ts";
 import { openRange, openRegularFile } from "./file-readers.ts";
 import type { FileReader, FileTree } from "./file-tree.ts";
-import { contentDigest, type LayerIndex, readLayerIndex } from "./layer-index.ts";
+import { contentDigest, readLayerIndex } from "./layer-index.ts";
 import type { LayerLocation } from "./layer-location.ts";
-import { baseNameOf, parentOf } from "./path-order.ts";
-
-/** The rows of one layer that lie inside a directory: `start` to before `end`. */
-interface Slice {
-  readonly layer: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** What a path of the merged tree is made of. */
-interface Node {
-  /** The row it shows, and its layer; null for a directory no layer has a row for. */
-  readonly row: LayerRow | null;
-  readonly layer: number;
-  /** For a directory: its content, topmost layer first; null for everything else. */
-  readonly slices: readonly Slice[] | null;
-}
-
-/** A place where a layer may say something about a path: `at` is the first row that is it or lies in it. */
-interface Candidate {
-  readonly layer: number;
-  readonly at: number;
-  readonly end: number;
-}
+import { LayerStack, type StackNode } from "./layer-stack.ts";
+import { parentOf } from "./path-order.ts";
 
 /**
  * The file system that a stack of layers (lowest first) makes, merged from their indexes as they are asked for: nothing
@@ -42,14 +20,14 @@ export function openRootfsView(layers: readonly LayerLocation[]): FileTree {
 
 class RootfsView implements FileTree {
   readonly #layers: readonly LayerLocation[];
-  readonly #indexes: readonly LayerIndex[];
+  readonly #stack: LayerStack;
   /** By path; null for what is known to be no directory. */
-  readonly #directories = new Map<string, Node | null>();
+  readonly #directories = new Map<string, StackNode | null>();
 
   constructor(layers: readonly LayerLocation[]) {
     this.#layers = layers;
-    this.#indexes = layers.map((layer) => readLayerIndex(layer.indexFile));
-    this.#directories.set("", { row: null, layer: -1, slices: rootSlices(this.#indexes) });
+    this.#stack = new LayerStack(layers.map((layer) => readLayerIndex(layer.indexFile)));
+    this.#directories.set("", this.#stack.root);
   }
 
   lstat(path: string): Entry | null {
@@ -58,16 +36,11 @@ class RootfsView implements FileTree {
   }
 
   list(path: string): readonly Entry[] {
-    const slices = this.#directory(path)?.slices ?? [];
-    const children = new Map<string, Candidate[]>();
-    for (const slice of slices) this.#collectChildren(path, slice, children);
-    const paths = [...children.keys()];
-    if (slices.length > 1) paths.sort((a, b) => compareNames(baseNameOf(a), baseNameOf(b)));
+    const directory = this.#directory(path);
+    if (directory === null) return [];
     const entries: Entry[] = [];
-    for (const child of paths) {
-      const node = this.#merge(child, children.get(child) ?? []);
-      if (node !== null) entries.push(this.#entry(child, node));
-    }
+    for (const [child, node] of this.#stack.children(path, directory))
+      if (node.row?.type !== "whiteout") entries.push(this.#entry(child, node));
     return entries;
   }
 
@@ -91,25 +64,22 @@ class RootfsView implements FileTree {
 
   #file(path: string): { readonly row: LayerRow; readonly layer: number } {
     const node = this.#find(path);
-    const row = node === null ? null : this.#shownRow(node);
+    const row = node === null ? null : this.#stack.shownRow(node);
     if (node === null || row?.type !== "file") {
       throw new BuildError("CONTEXT_FILE_CHANGED", `${JSON.stringify(path)} is no regular file of this tree`);
     }
     return { row, layer: node.layer };
   }
 
-  #find(path: string): Node | null {
+  #find(path: string): StackNode | null {
     const known = this.#directories.get(path);
     if (known) return known;
     const parent = this.#directory(parentOf(path));
-    if (parent?.slices === undefined || parent.slices === null) return null;
-    const candidates = parent.slices.map(({ layer, start, end }) => {
-      return { layer, at: this.#index(layer).search(path, start, end), end };
-    });
-    return this.#merge(path, candidates);
+    const found = parent === null ? null : this.#stack.find(path, parent);
+    return found?.row?.type === "whiteout" ? null : found;
   }
 
-  #directory(path: string): Node | null {
+  #directory(path: string): StackNode | null {
     const known = this.#directories.get(path);
     if (known !== undefined) return known;
     const found = this.#find(path);
@@ -118,66 +88,8 @@ class RootfsView implements FileTree {
     return directory;
   }
 
-  /** What the layers, topmost first, make of `path`. */
-  #merge(path: string, candidates: readonly Candidate[]): Node | null {
-    const inside = `${path}/`;
-    const slices: Slice[] = [];
-    let shown: { readonly row: LayerRow; readonly layer: number } | null = null;
-    let isOpaque = false;
-    for (const { layer, at, end } of candidates) {
-      const index = this.#index(layer);
-      let next = at;
-      let row: LayerRow | null = null;
-      let hidesLower = false;
-      for (; next < end && index.row(next).path === path; next++) {
-        const found = index.row(next);
-        if (found.type === "opaque") hidesLower = true;
-        else row = found;
-      }
-      const hasContent = next < end && index.row(next).path.startsWith(inside);
-      const isDirectory = row?.type === "directory" || hasContent || (row === null && hidesLower);
-      if (!isDirectory) {
-        if (row === null) continue;
-        if (slices.length > 0 || row.type === "whiteout") break;
-        return { row, layer, slices: null };
-      }
-      if (!isOpaque) slices.push({ layer, start: next, end: hasContent ? index.endOfTree(path, next, end) : next });
-      if (row?.type === "directory" && shown === null) shown = { row, layer };
-      isOpaque ||= hidesLower;
-      // Below an opaque mark without a directory row only the directory itself still shows.
-      if (row?.type === "whiteout" || (isOpaque && shown !== null)) break;
-    }
-    return slices.length === 0 ? null : { row: shown?.row ?? null, layer: shown?.layer ?? -1, slices };
-  }
-
-  #collectChildren(directory: string, slice: Slice, children: Map<string, Candidate[]>): void {
-    const index = this.#index(slice.layer);
-    const nameAt = directory === "" ? 0 : directory.length + 1;
-    for (let at = slice.start; at < slice.end; ) {
-      const path = index.row(at).path;
-      const slashAt = path.indexOf("/", nameAt);
-      const child = slashAt < 0 ? path : path.slice(0, slashAt);
-      const end = index.endOfTree(child, at, slice.end);
-      const candidate = { layer: slice.layer, at, end };
-      const others = children.get(child);
-      if (others === undefined) children.set(child, [candidate]);
-      else others.push(candidate);
-      at = end;
-    }
-  }
-
-  /** The row that has the metadata: for a hard link that of the file it is a name of. */
-  #shownRow(node: Node): LayerRow | null {
-    if (node.row?.type !== "hardlink") return node.row;
-    const target = this.#index(node.layer).lookup(node.row.target as string);
-    if (target === null || target.type === "hardlink" || target.type === "directory" || target.type === "whiteout") {
-      throw new BuildError("LAYER_MALFORMED", `hard link ${JSON.stringify(node.row.path)} names nothing of its layer`);
-    }
-    return target;
-  }
-
-  #entry(path: string, node: Node): Entry {
-    const row = this.#shownRow(node);
+  #entry(path: string, node: StackNode): Entry {
+    const row = this.#stack.shownRow(node);
     if (row === null || row.type === "hardlink" || row.type === "whiteout" || row.type === "opaque") {
       return impliedDirectory(path);
     }
@@ -199,8 +111,7 @@ class RootfsView implements FileTree {
 
   /** Null unless at least two of the file's names are to be seen. */
   #inode(path: string, layer: number): string | null {
-    const index = this.#index(layer);
-    const names = index.linkedNames(path);
+    const names = this.#stack.index(layer).linkedNames(path);
     if (names === null) return null;
     let visible = 0;
     for (const name of names) {
@@ -210,25 +121,6 @@ class RootfsView implements FileTree {
     }
     return null;
   }
-
-  #index(layer: number): LayerIndex {
-    return this.#indexes[layer] as LayerIndex;
-  }
-}
-
-/** The root is always a directory: of its own rows only the opaque mark counts. */
-function rootSlices(indexes: readonly LayerIndex[]): readonly Slice[] {
-  const slices: Slice[] = [];
-  for (let layer = indexes.length - 1; layer >= 0; layer--) {
-    const index = indexes[layer] as LayerIndex;
-    let start = 0;
-    let isOpaque = false;
-    for (; start < index.rowCount && index.row(start).path === ""; start++)
-      isOpaque ||= index.row(start).type === "opaque";
-    slices.push({ layer, start, end: index.rowCount });
-    if (isOpaque) break;
-  }
-  return slices;
 }
 
 function impliedDirectory(path: string): Entry {
