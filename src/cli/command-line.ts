@@ -68,6 +68,7 @@ export interface RmiOptions extends GlobalOptions {
 
 export interface PruneOptions extends GlobalOptions {
   readonly all?: boolean;
+  readonly containers?: boolean;
   readonly keepStorage?: string;
   readonly until?: string;
 }
@@ -300,6 +301,7 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
     .action((before: string, after: string, options: DiffOptions) => handlers.diff(before, after, options));
   command("prune", "remove build cache that nothing needs")
     .option("-a, --all", "remove all build cache; images stay")
+    .option("--containers", "remove containers too that do not run")
     .option("--keep-storage <size>", "keep the most recently used cache up to this size")
     .option("--until <duration>", "remove only what was not used for so long: 24h, 7d")
     .action((options: PruneOptions) => handlers.prune(options));

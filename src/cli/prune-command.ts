@@ -7,10 +7,11 @@ import { withSpinner } from "./spinner.ts";
 import { withInterrupt } from "./with-interrupt.ts";
 import { withStore } from "./with-store.ts";
 
-/** `tsbuild prune`: frees what no image and no wanted cache record needs. Images stay. */
+/** `tsbuild prune`: frees what no image, container and wanted cache record needs. Images stay. */
 export async function runPrune(options: PruneOptions): Promise<void> {
   const limits = {
     all: options.all === true,
+    containers: options.containers === true,
     unusedSinceMs: options.until === undefined ? null : Date.now() - parseDurationMs(options.until),
     keepBytes: options.keepStorage === undefined ? null : parseSize("keep-storage", options.keepStorage),
   };

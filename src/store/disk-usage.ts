@@ -5,10 +5,10 @@ import { bytesOf, planPrune } from "./prune-plan.ts";
 
 /** What one kind of thing takes. */
 export interface UsageOfKind {
-  readonly kind: "layers" | "blobs" | "cache mounts" | "stat caches" | "set aside";
+  readonly kind: "layers" | "blobs" | "cache mounts" | "stat caches" | "containers" | "set aside";
   readonly count: number;
   readonly sizeBytes: number;
-  /** What removing everything but images would free. */
+  /** What removing everything but images and running containers would free. */
   readonly reclaimableBytes: number;
 }
 
@@ -37,7 +37,7 @@ export async function measureStore(store: Store): Promise<DiskUsage> {
 }
 
 function usageOf(inventory: Inventory): DiskUsage {
-  const plan = planPrune(inventory, { all: true, unusedSinceMs: null, keepBytes: null });
+  const plan = planPrune(inventory, { all: true, containers: true, unusedSinceMs: null, keepBytes: null });
   const doomedLayers = new Set(plan.layers);
   const doomedBlobs = new Set(plan.blobs);
   const layers = [...inventory.layers.values()];
@@ -57,6 +57,10 @@ function usageOf(inventory: Inventory): DiskUsage {
     },
     opaque("cache mounts", inventory.mounts),
     opaque("stat caches", inventory.contexts),
+    {
+      ...opaque("containers", inventory.containers),
+      reclaimableBytes: sum(inventory.containers.filter((one) => !one.isRunning).map(({ sizeBytes }) => sizeBytes)),
+    },
     opaque("set aside", inventory.quarantine),
   ];
   return {

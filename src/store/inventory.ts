@@ -6,6 +6,7 @@ import { parseImageConfig } from "../image/config-json.ts";
 import { largestConfigBytes } from "../image/image-document.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { parseCacheRecord } from "./cache-records.ts";
+import { ContainerStore } from "./container-store.ts";
 import type { ImageStore, StoredImage } from "./image-store.ts";
 import { LayerRecords } from "./layer-records.ts";
 import { parsePin } from "./pins.ts";
@@ -42,6 +43,15 @@ export interface OpaqueItem {
 }
 
 /** Everything in a store, as found in one pass over it. */
+/** A container, with the image it keeps in the store. */
+export interface ContainerItem extends OpaqueItem {
+  readonly imageId: Digest;
+  readonly layers: readonly DiffId[];
+  readonly isRunning: boolean;
+  /** Nobody wants it any more: it was to go with its process, which was killed. */
+  readonly isAbandoned: boolean;
+}
+
 export interface Inventory {
   readonly images: readonly StoredImage[];
   readonly holders: readonly Holder[];
@@ -61,7 +71,8 @@ export interface Inventory {
 
 const hexName = /^[0-9a-f]{64}$/;
 
-/** Takes stock of a store. Throws STORE_RECORD_INVALID when the record of an image cannot be read. */
+  readonly containers: readonly ContainerItem[];
+/** Takes stock of a store. Throws STORE_RECORD_INVALID when the record of an image, of a container, or of what was pushed, cannot be read. */
 export async function takeInventory(paths: StorePaths, images: ImageStore, blobs: BlobStore): Promise<Inventory> {
   return withStorageErrors(paths.root, async () => {
     const cache = await readCache(paths);
@@ -86,6 +97,7 @@ async function readCache(paths: StorePaths): Promise<Pick<Inventory, "holders" |
   const aliases: { file: string; target: CacheKey }[] = [];
   const broken: string[] = [];
   for (const name of await namesIn(join(paths.root, "cache"))) {
+      containers: await readContainers(paths),
     const file = join(paths.root, "cache", name);
     const [hex = "", suffix] = name.split(".");
     if (suffix === "alias") {
@@ -185,6 +197,24 @@ async function treeSize(path: Buffer): Promise<number> {
     if (!stats.isDirectory()) {
       total += stats.size;
       continue;
+async function readContainers(paths: StorePaths): Promise<readonly ContainerItem[]> {
+  const items: ContainerItem[] = [];
+  const containers = await new ContainerStore(paths).list();
+  for (const { id, imageId, diffIds, isRunning, isTransient, createdAtMs, exit } of containers) {
+    const path = paths.container(id);
+    items.push({
+      path,
+      sizeBytes: await treeSize(Buffer.from(path)),
+      usedAtMs: exit?.finishedAtMs ?? createdAtMs,
+      imageId,
+      layers: diffIds,
+      isRunning,
+      isAbandoned: isTransient && !isRunning,
+    });
+  }
+  return items;
+}
+
     }
     for (const name of await readdir(at, { encoding: "buffer" }).catch(() => []))
       pending.push(Buffer.concat([at, Buffer.from("/"), name]));

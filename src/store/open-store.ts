@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { BuildError } from "../base/errors.ts";
 import { readSmallFile, replaceFile } from "./atomic-file.ts";
 import type { BlobStore } from "./blob-store.ts";
+import { ContainerStore } from "./container-store.ts";
 import { DirectoryBlobStore } from "./directory-blob-store.ts";
 import { ImageStore } from "./image-store.ts";
 import { makeDirectories } from "./make-directories.ts";
@@ -21,6 +22,9 @@ export interface Store {
   readonly images: ImageStore;
   readonly pins: Pins;
   /** For cache mounts: one directory each, owned by `steps/`. */
+  readonly containers: ContainerStore;
+  /** What others pushed into this store. */
+  readonly repositories: Repositories;
   readonly mountsDirectory: string;
   /** For stat caches: one file a context. */
   readonly contextsDirectory: string;
@@ -41,6 +45,7 @@ const directories = [
   "contexts",
   "quarantine",
   "tmp",
+  "containers",
 ] as const;
 
 /**
@@ -63,6 +68,8 @@ export async function openStore(root: string): Promise<Store> {
       pins: new Pins(paths),
       mountsDirectory: join(path, "mounts"),
       contextsDirectory: join(path, "contexts"),
+      containers: new ContainerStore(paths),
+      repositories: new Repositories(paths),
       lock,
       async close() {
         await sweep;

@@ -1,15 +1,17 @@
 import { basename } from "node:path";
 import type { CacheKey, DiffId, Digest } from "../base/digest.ts";
 import { digestFromHex } from "../base/digest.ts";
-import type { Holder, Inventory, OpaqueItem, StoredLayer } from "./inventory.ts";
+import type { ContainerItem, Holder, Inventory, OpaqueItem, StoredLayer } from "./inventory.ts";
 
 /** What may be removed besides what nothing leads to. Images and what they consist of always stay. */
 export interface PruneOptions {
   /** Everything that is not an image: cache records, pins, cache mounts, stat caches. */
   readonly all: boolean;
-  /** Of these, what was last used before this time, in milliseconds since the epoch; null for no such limit. */
+  /** Containers that do not run. */
+  readonly containers: boolean;
+  /** Of all these, what was last used before this time, in milliseconds since the epoch; null for no such limit. */
   readonly unusedSinceMs: number | null;
-  /** Of these, the longest unused first, until the store takes no more than this; null for no such limit. */
+  /** Of these without the containers, the longest unused first, until the store takes no more than this; null for no such limit. */
   readonly keepBytes: number | null;
 }
 
@@ -21,7 +23,7 @@ export interface PrunePlan {
   /** Names below `dirs/`. */
   readonly directories: readonly string[];
   readonly blobs: readonly Digest[];
-  /** Cache mounts, stat caches, and what was set aside. */
+  /** Cache mounts, stat caches, containers, and what was set aside. */
   readonly items: readonly string[];
   readonly freedBytes: number;
 }
@@ -33,13 +35,15 @@ type Candidate =
 
 /** Decides what to remove; pure. */
 export function planPrune(inventory: Inventory, options: PruneOptions): PrunePlan {
-  const uses = new Uses(inventory);
+  const doomed = inventory.containers.filter((container) => isRemoved(container, options));
+  const kept = inventory.containers.filter((container) => !doomed.includes(container));
+  const uses = new Uses({ ...inventory, containers: kept });
   const items = [...inventory.mounts, ...inventory.contexts];
   const candidates: Candidate[] = [
     ...inventory.holders.map((holder) => ({ usedAtMs: holder.usedAtMs, holder })),
     ...items.map((item) => ({ usedAtMs: item.usedAtMs, item })),
   ].sort((a, b) => a.usedAtMs - b.usedAtMs);
-  const removedItems = [...inventory.quarantine];
+  const removedItems: OpaqueItem[] = [...inventory.quarantine, ...doomed];
   let itemBytes = sum(items);
   for (const candidate of candidates) {
     const isOld = options.unusedSinceMs !== null && candidate.usedAtMs < options.unusedSinceMs;
@@ -77,6 +81,10 @@ const sum = (items: readonly OpaqueItem[]): number => items.reduce((total, { siz
 /** Size of a layer's forms, without its blobs. */
 export const bytesOf = ({ tarBytes, indexBytes, directoryBytes }: StoredLayer): number =>
   tarBytes + indexBytes + directoryBytes;
+const isRemoved = ({ isRunning, isAbandoned, usedAtMs }: ContainerItem, options: PruneOptions): boolean =>
+  isAbandoned ||
+  (options.containers && !isRunning && (options.unusedSinceMs === null || usedAtMs < options.unusedSinceMs));
+
 
 function deadAliases(inventory: Inventory, uses: Uses): readonly string[] {
   const kept = new Set<CacheKey>(
@@ -112,6 +120,11 @@ class Uses {
       for (const digest of holder.blobs) this.#addBlob(digest);
     }
   }
+    for (const digest of inventory.pushedBlobs) this.#addBlob(digest);
+    for (const { imageId, layers } of inventory.containers) {
+      this.#addBlob(imageId);
+      for (const diffId of layers) this.#addLayer(diffId);
+    }
 
   /** Takes a holder away, with what only it led to. */
   drop(holder: Holder): void {

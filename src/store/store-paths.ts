@@ -49,6 +49,16 @@ export class StorePaths {
     return join(this.root, "pins", name);
   }
 
+  /** `repository` and `name` are ones that `fileNameOf` made. */
+  repositoryFile(repository: string, kind: "blobs" | "manifests" | "tags", name: string): string {
+    return join(this.root, "repositories", repository, kind, name);
+  }
+
+  /** `id` "" is the directory of all. */
+  container(id: string): string {
+    return join(this.root, "containers", id);
+  }
+
   quarantine(name: string): string {
     return join(this.root, "quarantine", name);
   }

@@ -14,7 +14,7 @@ import { rejectionOf } from "../../support/thrown-by.ts";
 
 const images = useStoredImages();
 const never = new AbortController().signal;
-const nothing: PruneOptions = { all: false, unusedSinceMs: null, keepBytes: null };
+const nothing: PruneOptions = { all: false, containers: false, unusedSinceMs: null, keepBytes: null };
 const all: PruneOptions = { ...nothing, all: true };
 const run = (options: PruneOptions) => prune(images.store, options, never, () => {});
 const keyOf = (text: string): CacheKey => parseCacheKey(digestOf(text));

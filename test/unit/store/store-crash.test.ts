@@ -119,7 +119,7 @@ describe("killed at any moment", () => {
     const killed = Promise.all(writers.map((started, at) => runAndKill(started, 300 + at * 100)));
     const store = await openStore(rootOf());
     let waited = 0;
-    const options = { all: true, unusedSinceMs: null, keepBytes: null };
+    const options = { all: true, containers: false, unusedSinceMs: null, keepBytes: null };
     const plan = await prune(store, options, never, () => {
       waited += 1;
     });
@@ -137,7 +137,7 @@ describe("killed at any moment", () => {
       const { prune } = await import(${JSON.stringify(bundled("src/store/prune.ts"))});
       const store = await openStore(process.argv[1]);
       console.log("opened");
-      await prune(store, { all: true, unusedSinceMs: null, keepBytes: null }, new AbortController().signal, () => {});
+      await prune(store, { all: true, containers: false, unusedSinceMs: null, keepBytes: null }, new AbortController().signal, () => {});
     `;
     for (const afterMs of [0, 2, 5, 9]) {
       const child = spawn(process.execPath, ["--input-type=module", "-e", pruner, rootOf()], {
