@@ -1,17 +1,16 @@
-import { chmod, chown, rmdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { DiffId } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import { openTree } from "../context/open-tree.ts";
-import type { TreeSpec } from "../context/tree-spec.ts";
 import type { Platform } from "../image/platform.ts";
-import { makeImpliedDirectoriesTask } from "../layer/implied-directories.ts";
 import { packDirectoryDiffTask } from "../layer/pack-directory-diff.ts";
 import { resolveInTree } from "../layer/resolve-path.ts";
-import { unpackLayerTask } from "../layer/unpack-layer.ts";
 import type { RunMount } from "../plan/build-graph.ts";
 import type { ProcessIo } from "../sandbox/runtime.ts";
 import { hashPathTask } from "./copy/hash-copy.ts";
 import { packCopyTask } from "./copy/pack-copy.ts";
+import { copyAction, fillDirectory } from "./run/fill-directory.ts";
+import { overlayDirectories } from "./run/overlay-directories.ts";
 import type { CacheSeed, RunSource } from "./run/resolve-mounts.ts";
 import { type RunServices, runProcess } from "./run.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -63,7 +62,7 @@ export function runStep(spec: SpecOf<"run">, context: StepContext, services: Run
       const parent = parentOf(inputs, spec.parent);
       const temporary = await context.layers.makeTemporary();
       const [lowers, binds, seeds] = await Promise.all([
-        directoriesOf(parent, join(temporary, "implied"), context, signal),
+        overlayDirectories(diffIdsOf(parent), join(temporary, "implied"), context, signal),
         Promise.all(
           mountsOf(spec, "bind").map((mount, at) =>
             bindSource(mount, inputs, join(temporary, `implied-${at}`), context, signal),
@@ -92,30 +91,13 @@ export function runStep(spec: SpecOf<"run">, context: StepContext, services: Run
 const mountsOf = <K extends RunMount["kind"]>(spec: SpecOf<"run">, kind: K): readonly MountOf<K>[] =>
   spec.mounts.filter((mount): mount is MountOf<K> => mount.kind === kind);
 
+const diffIdsOf = (snapshot: Snapshot | null): readonly DiffId[] =>
+  (snapshot?.layers ?? []).map(({ diffId }) => diffId);
+
 type Seed = NonNullable<MountOf<"cache">["seed"]>;
 
 const seedsOf = (spec: SpecOf<"run">): readonly Seed[] =>
   mountsOf(spec, "cache").flatMap(({ seed }) => (seed === null ? [] : [seed]));
-
-/**
- * Overlay directories of a snapshot, topmost first; unpacked if needed, several at a time. Equal layers are one
- * directory, which overlayfs takes only once: the topmost one shows and hides all that the others would. `implied` is
- * where one more may be made.
- */
-async function directoriesOf(
-  snapshot: Snapshot | null,
-  implied: string,
-  context: StepContext,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const topmostFirst = (snapshot?.layers ?? []).map(({ diffId }) => diffId).reverse();
-  const directories = await Promise.all(
-    [...new Set(topmostFirst)].map((diffId) => context.layers.directory(diffId, signal)),
-  );
-  const { layers } = await openSnapshot(snapshot, context.layers, signal);
-  const input = { layers, directory: implied, overlayXattrs: "trusted" } as const;
-  return (await context.tasks.run(makeImpliedDirectoriesTask, input, signal)) ? [implied, ...directories] : directories;
-}
 
 /**
  * What a bind mount shows. Of another stage: its layers as they are. Of a context: a copy as a layer, because a context
@@ -130,7 +112,7 @@ async function bindSource(
 ): Promise<RunSource> {
   if (mount.source.kind !== "context") {
     const snapshot = mount.source.kind === "vertex" ? (inputs.get(mount.source.vertex) ?? null) : null;
-    return { lowers: await directoriesOf(snapshot, implied, context, signal), path: mount.path };
+    return { lowers: await overlayDirectories(diffIdsOf(snapshot), implied, context, signal), path: mount.path };
   }
   const tree = await context.openContext(mount.source.name, signal);
   const resolved = resolveInTree(openTree(tree), mount.path, "all");
@@ -139,7 +121,7 @@ async function bindSource(
   const { layer } = await context.tasks.run(
     packCopyTask,
     {
-      actions: [copyOf(tree, isWhole ? "/" : `/${resolved}`, "/", !isWhole)],
+      actions: [copyAction(tree, isWhole ? "/" : `/${resolved}`, "/", !isWhole)],
       parent: null,
       workDirectory,
       // Equal files make the same layer again, which then exists already.
@@ -160,52 +142,5 @@ async function cacheSeed(
 ): Promise<CacheSeed> {
   const tree = await openSource(seed.source, inputs, context, signal);
   const { digest } = await context.tasks.run(hashPathTask, { tree, path: seed.path }, signal);
-  return { identity: digest, fill: (directory) => fillCache(tree, seed.path, directory, context, signal) };
+  return { identity: digest, fill: (directory) => fillDirectory(tree, seed.path, directory, context, signal) };
 }
-
-async function fillCache(
-  tree: TreeSpec,
-  path: string,
-  directory: string,
-  context: StepContext,
-  signal: AbortSignal,
-): Promise<void> {
-  const workDirectory = await context.layers.makeTemporary();
-  const { layer } = await context.tasks.run(
-    packCopyTask,
-    { actions: [copyOf(tree, path, "/", false)], parent: null, workDirectory, nowSeconds: 0 },
-    signal,
-  );
-  // Unpacking makes the directory itself.
-  await rmdir(directory);
-  await context.tasks.run(
-    unpackLayerTask,
-    {
-      source: join(workDirectory, "tar"),
-      blob: null,
-      diffId: layer.diffId,
-      indexFile: null,
-      tarFile: null,
-      directory,
-      overlayXattrs: "trusted",
-    },
-    signal,
-  );
-  const files = openTree(tree);
-  const root = files.lstat(resolveInTree(files, path, "all"));
-  await chown(directory, root?.uid ?? 0, root?.gid ?? 0);
-  await chmod(directory, root?.mode ?? 0o755);
-}
-
-const copyOf = (tree: TreeSpec, path: string, destination: string, parents: boolean) =>
-  ({
-    kind: "paths",
-    tree,
-    paths: [path],
-    destination,
-    chown: null,
-    chmod: null,
-    parents,
-    excludes: [],
-    unpack: "never",
-  }) as const;

@@ -35,9 +35,8 @@ export async function runProcess(
 ): Promise<void> {
   const upper = join(inputs.temporary, "dir");
   const work = join(inputs.temporary, "work");
-  await mkdir(upper);
+  await makeUpper(upper, inputs.lowers);
   await mkdir(work, { mode: 0o700 });
-  await copyRootOwner(inputs.lowers[0], upper);
   const { mounts, secretEnv, close } = await resolveMounts(spec, inputs, services, signal);
   const sandbox: SandboxSpec = {
     args: spec.args,
@@ -89,11 +88,14 @@ function unsuccessful(args: readonly string[], error: BuildError): BuildError {
 }
 
 /**
- * The upper directory is what the root looks like. No layer has a row for the root, so its mode is what unpacking one
- * makes of it; its owner stays what an earlier step of the build made of it, as BuildKit has it.
+ * Makes the upper directory for an overlay of `lowers`, topmost first. It is what the root looks like. No layer has a row
+ * for the root, so its mode is what unpacking one makes of it; its owner stays what an earlier step of the build made of
+ * it, as BuildKit has it.
  */
-async function copyRootOwner(lower: string | undefined, upper: string): Promise<void> {
+export async function makeUpper(upper: string, lowers: readonly string[]): Promise<void> {
+  const [lower] = lowers;
   const { uid, gid } = lower === undefined ? { uid: 0, gid: 0 } : await stat(lower);
+  await mkdir(upper);
   await chown(upper, uid, gid);
   await chmod(upper, 0o755);
 }
