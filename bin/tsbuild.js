@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 const { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require("node:fs");
-const { createRequire, wrap } = require("node:module");
 const { arch, argv, pid, version } = require("node:process");
 const { dirname, join } = require("node:path");
 const { Script } = require("node:vm");
@@ -9,21 +8,30 @@ const packageRoot = dirname(__dirname);
 const program = join(packageRoot, "dist", "cli.cjs");
 
 /**
- * Runs the bundle as `require` would, but with the machine code that V8 made of it in an earlier run: half of a start is
+ * Runs the bundle as `require` would, but with the machine code that V8 made of it in an earlier run: most of a start is
  * otherwise spent on compiling. `keep` writes that code down, next to the bundle, if it may be written there.
  */
 function loadProgram() {
   const { mtimeMs, size } = statSync(program);
   const codeFile = `${program}.${version}-${arch}-${size}-${mtimeMs}.code`;
   const cachedData = existsSync(codeFile) ? readFileSync(codeFile) : undefined;
-  const script = new Script(wrap(readFileSync(program, "utf8")), { filename: program, cachedData });
+  // V8 forgets code that has not run for some time: what ran once at the start would be missing from what is kept.
+  if (cachedData === undefined) setFlags("--no-flush-bytecode");
+  // The bundle is ASCII; as such it is read at once, and takes half the memory.
+  const source = readFileSync(program, "latin1");
+  const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
+    filename: program,
+    cachedData,
+  });
   const bundle = { exports: {} };
-  script.runInThisContext()(bundle.exports, createRequire(program), bundle, program, dirname(program));
+  script.runInThisContext()(bundle.exports, require, bundle, program, dirname(program));
   const keep = () => {
     const draft = `${codeFile}.${pid}`;
     try {
       if (script.cachedDataRejected) rmSync(codeFile);
       if (cachedData !== undefined) return;
+      // Code made with other flags than those of the next start would be refused.
+      setFlags("--flush-bytecode");
       writeFileSync(draft, script.createCachedData(), { flag: "wx" });
       renameSync(draft, codeFile);
     } catch {
@@ -31,6 +39,10 @@ function loadProgram() {
     }
   };
   return { main: bundle.exports.main, keep };
+}
+
+function setFlags(flags) {
+  require("node:v8").setFlagsFromString(flags);
 }
 
 const args = argv.slice(2);
