@@ -76,22 +76,25 @@ export function parseFooter(line: string, file: string): IndexFooter {
 /** The line of `row`, without its newline. */
 export function encodeRow(row: LayerRow): string {
   const letter = letters[row.type];
-  if (letter === "w" || letter === "o") return JSON.stringify([row.path, letter]);
-  const fields: unknown[] = [
-    row.path,
-    letter,
-    row.mode,
-    row.uid,
-    row.gid,
-    row.mtimeSeconds,
-    row.mtimeNanos,
-    row.xattrs ?? 0,
-  ];
-  if (letter === "f") fields.push(row.size, row.offset, row.digest === null ? null : hexOf(row.digest));
-  else if (letter === "l" || letter === "h") fields.push(row.target);
-  else if (letter === "c" || letter === "b") fields.push(row.device?.major ?? 0, row.device?.minor ?? 0);
-  return JSON.stringify(fields);
+  const begin = `[${quote(row.path)},"${letter}"`;
+  if (letter === "w" || letter === "o") return `${begin}]`;
+  const { mode, uid, gid, mtimeSeconds, mtimeNanos } = row;
+  const xattrs = row.xattrs === null ? "0" : JSON.stringify(row.xattrs);
+  const metadata = `${begin},${mode},${uid},${gid},${mtimeSeconds},${mtimeNanos},${xattrs}`;
+  if (letter === "f") {
+    const hex = row.digest === null ? "null" : `"${hexOf(row.digest)}"`;
+    return `${metadata},${row.size},${row.offset},${hex}]`;
+  }
+  if (letter === "l" || letter === "h") return `${metadata},${row.target === null ? "null" : quote(row.target)}]`;
+  if (letter === "c" || letter === "b") return `${metadata},${row.device?.major ?? 0},${row.device?.minor ?? 0}]`;
+  return `${metadata}]`;
 }
+
+/** What JSON writes without escapes. */
+const unescaped = /^[ !#-[\]-~]*$/;
+
+/** `text` as JSON. */
+const quote = (text: string): string => (unescaped.test(text) ? `"${text}"` : JSON.stringify(text));
 
 /** The row of a line; null when it is none. */
 export function decodeRow(line: string): LayerRow | null {

@@ -57,10 +57,12 @@ export class LayerIndexWriter {
   }
 
   #enterDirectories({ path, type }: LayerRow): void {
-    const isOpen = (directory: string | undefined): boolean =>
-      directory === undefined || path === directory || path.startsWith(`${directory}/`);
-    while (!isOpen(this.#open.at(-1))) this.#open.pop();
+    const isOpen = (directory: string): boolean =>
+      directory === "" ||
+      (path.startsWith(directory) && (path.length === directory.length || path[directory.length] === "/"));
+    while (!isOpen(this.#open.at(-1) ?? "")) this.#open.pop();
     const innermost = type === "directory" || type === "opaque" ? path : parentOf(path);
+    if (innermost === (this.#open.at(-1) ?? "")) return;
     const missing: string[] = [];
     for (let at = innermost; at !== (this.#open.at(-1) ?? ""); at = parentOf(at)) missing.unshift(at);
     for (const directory of missing) if (type !== "directory" || directory !== path) this.#implied.push(directory);

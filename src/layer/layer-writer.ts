@@ -7,7 +7,7 @@ import type { LayerRow } from "./entry.ts";
 import type { FileReader } from "./file-tree.ts";
 import { fsCall } from "./fs-call.ts";
 import { LayerIndexWriter } from "./layer-index-writer.ts";
-import { blockBytes, encodeTarHeader, paddingAfter, tarEnd } from "./tar-encoder.ts";
+import { blockBytes, encodeTarHeader, paddingAfter, tarEnd, writePlainTarHeader } from "./tar-encoder.ts";
 
 /** A row before its content was written: the writer finds out digest and offset. */
 export type NewRow = Omit<LayerRow, "digest" | "offset">;
@@ -48,10 +48,9 @@ export function openLayerWriter(directory: string, options: { readonly keepTar: 
   const tar = new TarOutput(options.keepTar ? fsCall(() => openSync(join(directory, "tar"), "wx")) : null);
   return {
     add(row, content) {
-      const header = encodeTarHeader(row);
-      tar.append(header);
+      tar.appendHeader(row);
       const offset = tar.sizeBytes;
-      const kept = options.keepTar ? { ...row, mtimeNanos: 0 } : row;
+      const kept = options.keepTar && row.mtimeNanos !== 0 ? { ...row, mtimeNanos: 0 } : row;
       if (row.type !== "file") {
         index.add({ ...kept, digest: null, offset: null });
         return null;
@@ -83,6 +82,7 @@ class TarOutput {
   readonly #fd: number | null;
   readonly #hash = createHash("sha256");
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  readonly #probe = Buffer.allocUnsafe(1);
   #used = 0;
   #flushed = 0;
 
@@ -94,37 +94,19 @@ class TarOutput {
     return this.#flushed + this.#used;
   }
 
-  append(bytes: Readonly<Uint8Array>): void {
-    for (let at = 0; at < bytes.length; ) {
-      if (this.#used === bufferBytes) this.#flush();
-      const part = bytes.subarray(at, at + bufferBytes - this.#used);
-      this.#buffer.set(part, this.#used);
-      this.#used += part.length;
-      at += part.length;
-    }
+  appendHeader(row: NewRow): void {
+    if (bufferBytes - this.#used < blockBytes) this.#flush();
+    const plainBytes = writePlainTarHeader(row, this.#buffer, this.#used);
+    this.#used += plainBytes;
+    if (plainBytes === 0) this.#append(encodeTarHeader(row));
   }
 
   /** Appends a file's content, read straight into the buffer, and its padding. */
   appendContent(row: NewRow, content: FileReader): Digest {
     if (bufferBytes - this.#used < Math.min(row.size + blockBytes, bufferBytes)) this.#flush();
-    const begin = this.#used;
-    const fitsBuffer = row.size <= bufferBytes - begin;
-    const contentHash = fitsBuffer ? null : createHash("sha256");
-    for (let left = row.size; left > 0; ) {
-      if (this.#used === bufferBytes) this.#flush();
-      const space = this.#buffer.subarray(this.#used, Math.min(this.#used + left, bufferBytes));
-      const got = content.read(space);
-      if (got === 0) throw changed(row, `is shorter than the ${row.size} bytes it had`);
-      contentHash?.update(got === space.length ? space : space.subarray(0, got));
-      this.#used += got;
-      left -= got;
-    }
-    const probe = Buffer.allocUnsafe(1);
-    if (content.read(probe) !== 0) throw changed(row, `is longer than the ${row.size} bytes it had`);
-    const hex =
-      contentHash === null
-        ? hash("sha256", this.#buffer.subarray(begin, begin + row.size), "hex")
-        : contentHash.digest("hex");
+    const fitsBuffer = row.size <= bufferBytes - this.#used;
+    const hex = fitsBuffer ? this.#appendAtOnce(row, content) : this.#appendInParts(row, content);
+    if (content.read(this.#probe) !== 0) throw changed(row, `is longer than the ${row.size} bytes it had`);
     const digest = digestFromHex(hex);
     if (content.digest !== undefined && content.digest !== digest) {
       throw new BuildError(
@@ -132,12 +114,12 @@ class TarOutput {
         `content of ${JSON.stringify(row.path)}: got ${digest}, want ${content.digest}`,
       );
     }
-    this.append(tarEnd.subarray(0, paddingAfter(row.size)));
+    this.#appendZeros(paddingAfter(row.size));
     return digest;
   }
 
   finish(): PackedLayer {
-    this.append(tarEnd);
+    this.#appendZeros(tarEnd.length);
     this.#flush();
     const fd = this.#fd;
     if (fd !== null) {
@@ -149,6 +131,49 @@ class TarOutput {
 
   abandon(): void {
     if (this.#fd !== null) closeSync(this.#fd);
+  }
+
+  /** Returns the sha256 of the content, which fits the buffer, in hex. */
+  #appendAtOnce(row: NewRow, content: FileReader): string {
+    const whole = this.#buffer.subarray(this.#used, this.#used + row.size);
+    for (let done = 0; done < row.size; ) {
+      const got = content.read(done === 0 ? whole : whole.subarray(done));
+      if (got === 0) throw changed(row, `is shorter than the ${row.size} bytes it had`);
+      done += got;
+    }
+    this.#used += row.size;
+    return hash("sha256", whole, "hex");
+  }
+
+  #appendInParts(row: NewRow, content: FileReader): string {
+    const contentHash = createHash("sha256");
+    for (let left = row.size; left > 0; ) {
+      if (this.#used === bufferBytes) this.#flush();
+      const space = this.#buffer.subarray(this.#used, Math.min(this.#used + left, bufferBytes));
+      const got = content.read(space);
+      if (got === 0) throw changed(row, `is shorter than the ${row.size} bytes it had`);
+      contentHash.update(got === space.length ? space : space.subarray(0, got));
+      this.#used += got;
+      left -= got;
+    }
+    return contentHash.digest("hex");
+  }
+
+  #append(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#used === bufferBytes) this.#flush();
+      const part = bytes.subarray(at, at + bufferBytes - this.#used);
+      this.#buffer.set(part, this.#used);
+      this.#used += part.length;
+      at += part.length;
+    }
+  }
+
+  /** `count` is much smaller than the buffer. */
+  #appendZeros(count: number): void {
+    if (bufferBytes - this.#used < count) this.#flush();
+    this.#buffer.fill(0, this.#used, this.#used + count);
+    this.#used += count;
   }
 
   #flush(): void {

@@ -12,20 +12,42 @@ const linkNameField = { at: 157, length: 100 };
 const prefixField = { at: 345, length: 155 };
 const slash = 0x2f;
 
-const typeFlags: Readonly<Record<LayerRow["type"], string>> = {
-  file: "0",
-  hardlink: "1",
-  symlink: "2",
-  char: "3",
-  block: "4",
-  directory: "5",
-  fifo: "6",
-  whiteout: "0",
-  opaque: "0",
+/** The digit of each type in ASCII. */
+const typeFlags: Readonly<Record<LayerRow["type"], number>> = {
+  file: 0x30,
+  hardlink: 0x31,
+  symlink: 0x32,
+  char: 0x33,
+  block: 0x34,
+  directory: 0x35,
+  fifo: 0x36,
+  whiteout: 0x30,
+  opaque: 0x30,
 };
+const extendedHeaderFlag = 0x78;
+/** Names of these characters stand in a header as they are. */
+const printable = /^[ -~]*$/;
 
 /** Bytes of zeros between a content of `size` bytes and the next header. */
 export const paddingAfter = (size: number): number => (blockBytes - (size % blockBytes)) % blockBytes;
+
+/**
+ * Writes the header of `row` at `at`, as `encodeTarHeader` has it, if that is one block in which every name stands as it
+ * is: so it is for nearly all rows. Returns the bytes written; 0, and nothing is written, for all others.
+ */
+export function writePlainTarHeader(row: NewRow, into: Buffer, at: number): number {
+  const name = tarName(row);
+  const target = row.target ?? "";
+  if (name.length > nameField.length || !printable.test(name)) return 0;
+  if (target.length > linkNameField.length || !printable.test(target)) return 0;
+  if (!(fitsOctal(row.uid, 8) && fitsOctal(row.gid, 8) && fitsOctal(contentSize(row), 12))) return 0;
+  if (!fitsOctal(row.mtimeSeconds, 12) || row.xattrs !== null) return 0;
+  into.fill(0, at, at + blockBytes);
+  into.write(name, at + nameField.at, "latin1");
+  if (target !== "") into.write(target, at + linkNameField.at, "latin1");
+  writeFields(into, at, row);
+  return blockBytes;
+}
 
 /**
  * The header blocks of `row`, byte for byte as Go's archive/tar writes them in its PAX format, which is what BuildKit's
@@ -34,7 +56,7 @@ export const paddingAfter = (size: number): number => (blockBytes - (size % bloc
 export function encodeTarHeader(row: NewRow): Buffer {
   const name = encodeName(tarName(row));
   const linkName = row.target === null ? Buffer.alloc(0) : encodeName(row.target);
-  const size = row.type === "file" ? row.size : 0;
+  const size = contentSize(row);
   const records = new Map<string, Buffer>();
   const split = splitName(name);
   let isUstar = true;
@@ -63,16 +85,23 @@ export function encodeTarHeader(row: NewRow): Buffer {
     writeAsciiName(header, name, nameField);
   }
   writeAsciiName(header, linkName, linkNameField);
-  writeOctal(header, 100, 8, row.mode);
-  writeOctal(header, 108, 8, row.uid);
-  writeOctal(header, 116, 8, row.gid);
-  writeOctal(header, 124, 12, size);
-  writeOctal(header, 136, 12, row.mtimeSeconds);
-  header.write(typeFlags[row.type], 156, "latin1");
-  writeOctal(header, 329, 8, row.device?.major ?? 0);
-  writeOctal(header, 337, 8, row.device?.minor ?? 0);
-  seal(header);
+  writeFields(header, 0, row);
   return isUstar ? header : Buffer.concat([encodeExtendedHeader(name, records), header]);
+}
+
+const contentSize = (row: NewRow): number => (row.type === "file" ? row.size : 0);
+
+/** Everything but names, into the zeroed block at `at`. */
+function writeFields(into: Buffer, at: number, row: NewRow): void {
+  writeOctal(into, at + 100, 8, row.mode);
+  writeOctal(into, at + 108, 8, row.uid);
+  writeOctal(into, at + 116, 8, row.gid);
+  writeOctal(into, at + 124, 12, contentSize(row));
+  writeOctal(into, at + 136, 12, row.mtimeSeconds);
+  into[at + 156] = typeFlags[row.type];
+  writeOctal(into, at + 329, 8, row.device?.major ?? 0);
+  writeOctal(into, at + 337, 8, row.device?.minor ?? 0);
+  seal(into, at);
 }
 
 function tarName(row: NewRow): string {
@@ -111,8 +140,8 @@ function encodeExtendedHeader(name: Buffer, records: ReadonlyMap<string, Buffer>
   for (const at of [100, 108, 116]) writeOctal(header, at, 8, 0);
   writeOctal(header, 124, 12, data.length);
   writeOctal(header, 136, 12, 0);
-  header.write("x", 156, "latin1");
-  seal(header);
+  header[156] = extendedHeaderFlag;
+  seal(header, 0);
   return Buffer.concat([header, data, Buffer.alloc(paddingAfter(data.length))]);
 }
 
@@ -156,10 +185,11 @@ function writeOctal(header: Buffer, at: number, length: number, value: number): 
   }
 }
 
-function seal(header: Buffer): void {
-  header.write("ustar\x0000", 257, "latin1");
+/** Marks the block at `at` as USTAR and puts its checksum in. */
+function seal(into: Buffer, at: number): void {
+  into.write("ustar\x0000", at + 257, "latin1");
   let sum = 8 * 0x20;
-  for (let at = 0; at < blockBytes; at++) sum += header[at] as number;
-  writeOctal(header, 148, 7, sum);
-  header[155] = 0x20;
+  for (let byte = at; byte < at + blockBytes; byte++) sum += into[byte] as number;
+  writeOctal(into, at + 148, 7, sum);
+  into[at + 155] = 0x20;
 }
