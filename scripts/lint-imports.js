@@ -17,6 +17,7 @@ export const folders = [
   "sandbox",
   "steps",
   "output",
+  "serve",
   "workers",
   "engine",
   "cli",
@@ -31,6 +32,7 @@ const wrappers = {
   piscina: "workers/worker-pool.ts",
   ora: "cli/spinner.ts",
   commander: "cli/command-line.ts",
+  bcryptjs: "serve/htpasswd.ts",
 };
 /** Only these folders start processes. */
 const mayStartProcesses = ["sys", "context", "sandbox"];

@@ -1,12 +1,9 @@
-import { BuildError, isBuildError } from "../base/errors.ts";
-import { largestConfigBytes, largestManifestBytes } from "../image/image-document.ts";
-import { parseImageRoot } from "../image/image-root.ts";
+import { BuildError } from "../base/errors.ts";
 import { type Platform, selectPlatform } from "../image/platform.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
-import { makeOciImage } from "../output/oci-image.ts";
-import type { PlatformImage } from "../output/output.ts";
 import { type Push, pushContentOf } from "../output/push-content-of.ts";
 import { keepManifests } from "../output/registry-output.ts";
+import { storedOciImage } from "../output/stored-oci-image.ts";
 import type { StoredImage, StoredPlatformImage } from "../store/image-store.ts";
 import type { LayerStore } from "../store/layer-store.ts";
 import type { Store } from "../store/open-store.ts";
@@ -37,14 +34,13 @@ export async function pushStoredImages(
   // Names of one image go together, so that its blobs go once.
   const groups = new Map<string, typeof chosen>();
   for (const each of chosen) {
-    const key = each.platforms.map(({ imageId }) => imageId).join(" ");
+    const key = [...each.platforms.map(({ imageId }) => imageId), ...each.image.manifests].join(" ");
     groups.set(key, [...(groups.get(key) ?? []), each]);
   }
   for (const group of groups.values()) {
     const [first] = group;
     if (first === undefined) continue;
-    const given = await Promise.all(first.platforms.map((each) => platformImage(each, first.image, store)));
-    const oci = await makeOciImage(given, options, layers, signal);
+    const oci = await storedOciImage(first.image, first.platforms, options, store.blobs, layers, signal);
     const references = group.map(({ image }) => image.reference);
     await push(await pushContentOf(oci, layers, store.blobs), references.map(parseReference), signal);
     await keepManifests(oci, references, store.blobs, store.images);
@@ -67,23 +63,4 @@ async function findStored(store: Store, name: string): Promise<StoredImage> {
 function platformsOf(image: StoredImage, wanted: readonly Platform[]): readonly StoredPlatformImage[] {
   if (wanted.length === 0) return image.platforms;
   return [...new Set(wanted.map((platform) => selectPlatform(image.platforms, platform, image.reference)))];
-}
-
-async function platformImage(
-  { platform, imageId, diffIds, annotations }: StoredPlatformImage,
-  image: StoredImage,
-  store: Store,
-): Promise<PlatformImage> {
-  const config = await store.blobs.readBytes(imageId, largestConfigBytes);
-  for (const digest of image.manifests) {
-    const manifest = await store.blobs.readBytes(digest, largestManifestBytes).catch((error: unknown) => {
-      if (isBuildError(error)) return null;
-      throw error;
-    });
-    if (manifest === null) continue;
-    const root = parseImageRoot(manifest, null, `manifest ${digest}`);
-    if (root.kind === "manifest" && root.manifest.config.digest === imageId)
-      return { platform, config, imageId, diffIds, annotations, manifest };
-  }
-  return { platform, config, imageId, diffIds, annotations };
 }

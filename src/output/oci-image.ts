@@ -22,6 +22,8 @@ export interface OciImage {
   /** Of the manifest, or of the index if there are several platforms. */
   readonly root: Descriptor;
   readonly manifests: readonly OciManifest[];
+  /** Of an index an image came with: the manifests in it that are no images, attestations for example. */
+  readonly attached?: readonly Descriptor[];
   /** Configs, manifests and index by digest. */
   readonly documents: ReadonlyMap<Digest, Uint8Array>;
   /** Each once; blobs of the blob store. */

@@ -25,14 +25,18 @@ export async function pushContentOf(image: OciImage, layers: LayerStore, blobs: 
       content.set(layer.digest, storedBlob(layer, inRegistries, blobs));
     }
   }
+  for (const layer of image.layers)
+    if (!content.has(layer.digest)) content.set(layer.digest, storedBlob(layer, [], blobs));
   const manifestOf = (descriptor: Descriptor): PushManifest => ({
     descriptor,
     bytes: documentOf(image, descriptor.digest),
   });
-  const below = image.manifests.filter(({ descriptor }) => descriptor.digest !== image.root.digest);
+  const below = [...image.manifests.map(({ descriptor }) => descriptor), ...(image.attached ?? [])].filter(
+    ({ digest }) => digest !== image.root.digest,
+  );
   return {
     blobs: [...content.values()],
-    manifests: below.map(({ descriptor }) => manifestOf(descriptor)),
+    manifests: below.map(manifestOf),
     root: manifestOf(image.root),
   };
 }

@@ -11,6 +11,7 @@ import type { ImageStore, StoredImage } from "./image-store.ts";
 import { LayerRecords } from "./layer-records.ts";
 import { parsePin } from "./pins.ts";
 import { readExpendableRecord } from "./record-file.ts";
+import { Repositories } from "./repositories.ts";
 import { isMissing, withStorageErrors } from "./storage-error.ts";
 import type { StorePaths } from "./store-paths.ts";
 
@@ -42,7 +43,6 @@ export interface OpaqueItem {
   readonly usedAtMs: number;
 }
 
-/** Everything in a store, as found in one pass over it. */
 /** A container, with the image it keeps in the store. */
 export interface ContainerItem extends OpaqueItem {
   readonly imageId: Digest;
@@ -52,8 +52,13 @@ export interface ContainerItem extends OpaqueItem {
   readonly isAbandoned: boolean;
 }
 
+/** Everything in a store, as found in one pass over it. */
 export interface Inventory {
   readonly images: readonly StoredImage[];
+  /** Blobs of what was pushed into this store: they stay. */
+  readonly pushedBlobs: readonly Digest[];
+  /** Files that make blobs part of a repository though nothing there has named them for a day. */
+  readonly idleFiles: readonly string[];
   readonly holders: readonly Holder[];
   /** Aliases of cache records: file and the name of the record it leads to. */
   readonly aliases: readonly { readonly file: string; readonly target: CacheKey }[];
@@ -66,19 +71,24 @@ export interface Inventory {
   readonly directories: readonly string[];
   readonly mounts: readonly OpaqueItem[];
   readonly contexts: readonly OpaqueItem[];
+  readonly containers: readonly ContainerItem[];
   readonly quarantine: readonly OpaqueItem[];
 }
 
+/** How long a pushed blob is kept that no manifest names: those who push send blobs first. */
+const pushPatienceMs = 24 * 3600 * 1000;
 const hexName = /^[0-9a-f]{64}$/;
 
-  readonly containers: readonly ContainerItem[];
 /** Takes stock of a store. Throws STORE_RECORD_INVALID when the record of an image, of a container, or of what was pushed, cannot be read. */
 export async function takeInventory(paths: StorePaths, images: ImageStore, blobs: BlobStore): Promise<Inventory> {
   return withStorageErrors(paths.root, async () => {
     const cache = await readCache(paths);
     const pins = await readPins(paths, blobs);
+    const pushed = await new Repositories(paths).needs(Date.now() - pushPatienceMs);
     return {
       images: await images.list(),
+      pushedBlobs: pushed.blobs,
+      idleFiles: pushed.idleFiles,
       holders: [...cache.holders, ...pins.holders],
       aliases: cache.aliases,
       broken: [...cache.broken, ...pins.broken],
@@ -87,6 +97,7 @@ export async function takeInventory(paths: StorePaths, images: ImageStore, blobs
       directories: await namesIn(join(paths.root, "dirs")),
       mounts: await readOpaque(join(paths.root, "mounts")),
       contexts: await readOpaque(join(paths.root, "contexts")),
+      containers: await readContainers(paths),
       quarantine: await readOpaque(join(paths.root, "quarantine")),
     };
   });
@@ -97,7 +108,6 @@ async function readCache(paths: StorePaths): Promise<Pick<Inventory, "holders" |
   const aliases: { file: string; target: CacheKey }[] = [];
   const broken: string[] = [];
   for (const name of await namesIn(join(paths.root, "cache"))) {
-      containers: await readContainers(paths),
     const file = join(paths.root, "cache", name);
     const [hex = "", suffix] = name.split(".");
     if (suffix === "alias") {
@@ -187,16 +197,6 @@ async function readOpaque(directory: string): Promise<readonly OpaqueItem[]> {
   return items;
 }
 
-/** Bytes of all files in a tree; what cannot be looked at counts nothing. */
-async function treeSize(path: Buffer): Promise<number> {
-  let total = 0;
-  const pending = [path];
-  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
-    const stats = await lstat(at).catch(() => null);
-    if (stats === null) continue;
-    if (!stats.isDirectory()) {
-      total += stats.size;
-      continue;
 async function readContainers(paths: StorePaths): Promise<readonly ContainerItem[]> {
   const items: ContainerItem[] = [];
   const containers = await new ContainerStore(paths).list();
@@ -215,6 +215,16 @@ async function readContainers(paths: StorePaths): Promise<readonly ContainerItem
   return items;
 }
 
+/** Bytes of all files in a tree; what cannot be looked at counts nothing. */
+async function treeSize(path: Buffer): Promise<number> {
+  let total = 0;
+  const pending = [path];
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+    const stats = await lstat(at).catch(() => null);
+    if (stats === null) continue;
+    if (!stats.isDirectory()) {
+      total += stats.size;
+      continue;
     }
     for (const name of await readdir(at, { encoding: "buffer" }).catch(() => []))
       pending.push(Buffer.concat([at, Buffer.from("/"), name]));

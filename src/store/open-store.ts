@@ -8,6 +8,7 @@ import { DirectoryBlobStore } from "./directory-blob-store.ts";
 import { ImageStore } from "./image-store.ts";
 import { makeDirectories } from "./make-directories.ts";
 import { Pins } from "./pins.ts";
+import { Repositories } from "./repositories.ts";
 import { systemErrorCode, withStorageErrors } from "./storage-error.ts";
 import { lockShared, type StoreLock } from "./store-lock.ts";
 import { StorePaths } from "./store-paths.ts";
@@ -21,10 +22,10 @@ export interface Store {
   readonly blobs: BlobStore;
   readonly images: ImageStore;
   readonly pins: Pins;
-  /** For cache mounts: one directory each, owned by `steps/`. */
   readonly containers: ContainerStore;
   /** What others pushed into this store. */
   readonly repositories: Repositories;
+  /** For cache mounts: one directory each, owned by `steps/`. */
   readonly mountsDirectory: string;
   /** For stat caches: one file a context. */
   readonly contextsDirectory: string;
@@ -40,12 +41,13 @@ const directories = [
   "dirs",
   "images",
   "pins",
+  "repositories",
   "cache",
   "mounts",
   "contexts",
+  "containers",
   "quarantine",
   "tmp",
-  "containers",
 ] as const;
 
 /**
@@ -66,10 +68,10 @@ export async function openStore(root: string): Promise<Store> {
       blobs: new DirectoryBlobStore(paths),
       images: new ImageStore(paths),
       pins: new Pins(paths),
-      mountsDirectory: join(path, "mounts"),
-      contextsDirectory: join(path, "contexts"),
       containers: new ContainerStore(paths),
       repositories: new Repositories(paths),
+      mountsDirectory: join(path, "mounts"),
+      contextsDirectory: join(path, "contexts"),
       lock,
       async close() {
         await sweep;

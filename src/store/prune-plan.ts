@@ -3,7 +3,7 @@ import type { CacheKey, DiffId, Digest } from "../base/digest.ts";
 import { digestFromHex } from "../base/digest.ts";
 import type { ContainerItem, Holder, Inventory, OpaqueItem, StoredLayer } from "./inventory.ts";
 
-/** What may be removed besides what nothing leads to. Images and what they consist of always stay. */
+/** What may be removed besides what nothing leads to. Images, what was pushed, and what they consist of always stay. */
 export interface PruneOptions {
   /** Everything that is not an image: cache records, pins, cache mounts, stat caches. */
   readonly all: boolean;
@@ -64,7 +64,12 @@ export function planPrune(inventory: Inventory, options: PruneOptions): PrunePla
   );
   const blobs = [...inventory.blobs.keys()].filter((digest) => !uses.isBlobUsed(digest));
   return {
-    files: [...uses.dropped().map(({ file }) => file), ...deadAliases(inventory, uses), ...inventory.broken],
+    files: [
+      ...uses.dropped().map(({ file }) => file),
+      ...deadAliases(inventory, uses),
+      ...inventory.broken,
+      ...inventory.idleFiles,
+    ],
     layers: layers.map(({ diffId }) => diffId),
     directories: inventory.directories.filter((id) => !keptDirectories.has(id)),
     blobs,
@@ -76,15 +81,15 @@ export function planPrune(inventory: Inventory, options: PruneOptions): PrunePla
   };
 }
 
+const isRemoved = ({ isRunning, isAbandoned, usedAtMs }: ContainerItem, options: PruneOptions): boolean =>
+  isAbandoned ||
+  (options.containers && !isRunning && (options.unusedSinceMs === null || usedAtMs < options.unusedSinceMs));
+
 const sum = (items: readonly OpaqueItem[]): number => items.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
 
 /** Size of a layer's forms, without its blobs. */
 export const bytesOf = ({ tarBytes, indexBytes, directoryBytes }: StoredLayer): number =>
   tarBytes + indexBytes + directoryBytes;
-const isRemoved = ({ isRunning, isAbandoned, usedAtMs }: ContainerItem, options: PruneOptions): boolean =>
-  isAbandoned ||
-  (options.containers && !isRunning && (options.unusedSinceMs === null || usedAtMs < options.unusedSinceMs));
-
 
 function deadAliases(inventory: Inventory, uses: Uses): readonly string[] {
   const kept = new Set<CacheKey>(
@@ -115,16 +120,16 @@ class Uses {
       }
       for (const digest of image.manifests) this.#addBlob(digest);
     }
-    for (const holder of inventory.holders) {
-      for (const diffId of holder.layers) this.#addLayer(diffId);
-      for (const digest of holder.blobs) this.#addBlob(digest);
-    }
-  }
     for (const digest of inventory.pushedBlobs) this.#addBlob(digest);
     for (const { imageId, layers } of inventory.containers) {
       this.#addBlob(imageId);
       for (const diffId of layers) this.#addLayer(diffId);
     }
+    for (const holder of inventory.holders) {
+      for (const diffId of holder.layers) this.#addLayer(diffId);
+      for (const digest of holder.blobs) this.#addBlob(digest);
+    }
+  }
 
   /** Takes a holder away, with what only it led to. */
   drop(holder: Holder): void {
