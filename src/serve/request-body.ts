@@ -14,7 +14,8 @@ export async function* bodyOf(request: IncomingMessage, limitBytes: number, idle
   let length = 0;
   request.setTimeout(idleMs, () => request.destroy());
   try {
-    for await (const chunk of request) {
+    // Whoever reads the answer must still be connected when the body is refused.
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       length += (chunk as Buffer).length;
       if (length > limitBytes) throw tooLarge();
       const elapsedMs = performance.now() - startedAtMs;
