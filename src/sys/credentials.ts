@@ -1,5 +1,5 @@
 import { doSyscall, trySyscall } from "./syscall.ts";
-import { errnoName } from "./system-error.ts";
+import { errnoNumbers, systemError } from "./system-error.ts";
 
 /** Numbers of the capabilities used here (capabilities(7)). */
 export const capabilities = {
@@ -21,6 +21,7 @@ export const capabilities = {
 } as const;
 export type Capability = keyof typeof capabilities;
 
+const { EINVAL = -1 } = errnoNumbers;
 const PR_CAPBSET_DROP = 24;
 const PR_CAP_AMBIENT = 47;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
@@ -32,8 +33,8 @@ export function limitBoundingSet(kept: readonly Capability[]): void {
     if (keptNumbers.has(number)) continue;
     const result = trySyscall("prctl", PR_CAPBSET_DROP, number, 0, 0, 0);
     // the first number the kernel does not know is past its last capability
-    if (errnoName(-result) === "EINVAL") return;
-    if (result < 0) doSyscall("prctl", null, PR_CAPBSET_DROP, number, 0, 0, 0);
+    if (result === -EINVAL) return;
+    if (result < 0) throw systemError("prctl", null, -result);
   }
 }
 

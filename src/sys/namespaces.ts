@@ -22,25 +22,43 @@ export function unshare(flags: number): void {
   if (cUnshare(flags) < 0) throw systemError("unshare", null, lastErrno());
 }
 
-function bearChildrenIn(pidNamespace: number): void {
-  if (cSetns(pidNamespace, namespaces.pid) < 0) throw systemError("setns", null, lastErrno());
+/**
+ * Makes a `fork` whose child is the first process of a new PID namespace. The calling thread itself stays where it is;
+ * `fork` must make exactly one process, and no thread.
+ */
+export function openForkIntoPidNamespace(fork: () => number): () => number {
+  const own = openSync("/proc/thread-self/ns/pid_for_children", "r");
+  const goBack = (): void => {
+    if (cSetns(own, namespaces.pid) < 0) throw systemError("setns", null, lastErrno());
+  };
+  return () => {
+    unshare(namespaces.pid);
+    let pid: number;
+    try {
+      pid = fork();
+    } catch (error) {
+      goBack();
+      throw error;
+    }
+    if (pid !== 0) goBack();
+    return pid;
+  };
 }
 
-/**
- * Runs `spawn` so that the child it starts is the first process of a new PID namespace. The calling thread itself
- * stays where it is; `spawn` must start exactly one process, and no thread.
- */
-export function inNewPidNamespace<T>(spawn: () => T): T {
-  const own = openSync("/proc/thread-self/ns/pid_for_children", "r");
+const kinds = ["mnt", "uts", "ipc", "cgroup"] as const;
+
+/** Runs `work`, which may enter new namespaces and change the root, and then brings the calling thread back to its own. */
+export function inOtherNamespaces(work: () => void): void {
+  const own = kinds.map((kind) => openSync(`/proc/thread-self/ns/${kind}`, "r"));
+  const goBack = (fd: number): void => {
+    if (cSetns(fd, 0) < 0) throw systemError("setns", null, lastErrno());
+    closeSync(fd);
+  };
   try {
-    unshare(namespaces.pid);
-    try {
-      return spawn();
-    } finally {
-      bearChildrenIn(own);
-    }
+    unshare(namespaces.mount);
+    work();
   } finally {
-    closeSync(own);
+    own.forEach(goBack);
   }
 }
 

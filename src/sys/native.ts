@@ -6,7 +6,7 @@ type Koffi = typeof import("koffi");
 /** What a C function takes: integers, pointers as addresses or buffers, null pointers. */
 export type NativeArgument = number | bigint | Uint8Array | null;
 
-type NativeFunction = KoffiFunc<(...args: NativeArgument[]) => number | bigint>;
+export type NativeFunction = KoffiFunc<(...args: NativeArgument[]) => number | bigint>;
 
 /** The C library of this process. Loaded on first use, because loading costs 8 ms that most commands need not pay. */
 let loaded: { readonly koffi: Koffi; readonly libc: LibraryHandle } | undefined;
@@ -26,6 +26,9 @@ function load(): { readonly koffi: Koffi; readonly libc: LibraryHandle } {
   return loaded;
 }
 
+/** A function of the C library, given its C prototype, bound now and without anything around it. */
+export const bindLibc = (prototype: string): NativeFunction => load().libc.func(prototype) as NativeFunction;
+
 /**
  * A function of the C library, given its C prototype; bound on its first call. It returns what C returns; after a
  * failure `lastErrno` tells why. Throws RUNTIME_UNAVAILABLE when the native part of koffi is missing.
@@ -33,7 +36,7 @@ function load(): { readonly koffi: Koffi; readonly libc: LibraryHandle } {
 export function libcFunction(prototype: string): (...args: NativeArgument[]) => number {
   let bound: NativeFunction | undefined;
   return (...args) => {
-    bound ??= load().libc.func(prototype) as NativeFunction;
+    bound ??= bindLibc(prototype);
     return Number(bound(...args));
   };
 }

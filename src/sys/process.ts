@@ -52,6 +52,13 @@ export function resetSignals(): void {
   cSigmask(SIG_SETMASK, Buffer.alloc(128), null);
 }
 
+/** Has this process killed when the thread that made it ends; until it changes its user or becomes a setuid program. */
+export function dieWithParent(): void {
+  const PR_SET_PDEATHSIG = 1;
+  const SIGKILL = 9;
+  doSyscall("prctl", null, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
 /** Resource limits by their names in ulimit options (setrlimit(2)). */
 export const resourceLimits = {
   cpu: 0,

@@ -5,13 +5,14 @@ import { decodeName } from "../base/file-name.ts";
 
 export const errnoNumbers: Readonly<Record<string, number>> = constants.errno;
 
+const errnoNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(errnoNumbers)
+    .filter(([name]) => name !== "EWOULDBLOCK" && name !== "EOPNOTSUPP")
+    .map(([name, number]) => [number, name]),
+);
+
 /** `ENOENT` for 2, as this platform numbers them; `errno 4711` for unknown ones. */
-export function errnoName(errno: number): string {
-  for (const [name, number] of Object.entries(errnoNumbers)) {
-    if (number === errno && name !== "EWOULDBLOCK") return name;
-  }
-  return `errno ${errno}`;
-}
+export const errnoName = (errno: number): string => errnoNames.get(errno) ?? `errno ${errno}`;
 
 const meanings: Readonly<Record<string, string>> = {
   EACCES: "permission denied",

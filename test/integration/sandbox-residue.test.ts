@@ -7,6 +7,7 @@ import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NamespaceRuntime } from "../../src/sandbox/namespaces/namespace-runtime.ts";
 import { unpackBaseRootfs } from "../support/base-rootfs.ts";
+import { rejectionOf } from "../support/thrown-by.ts";
 
 const [missing] = await new NamespaceRuntime().probe();
 
@@ -95,12 +96,76 @@ describe.skipIf(missing !== undefined)(`a build that is killed (${missing?.what 
     expect(existsSync(join(place, "upper"))).toBe(true);
   });
 
-  test("that ends by itself leaves no sandbox that was started ahead", async () => {
+  test("together with the process that starts steps leaves nothing either", async () => {
+    const { child, place } = start("echo started; exec sleep 9999");
+    await once(child.stdout, "data");
+    const children = childrenOf(child.pid ?? 0);
+    const zygote = children.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("tsbuild-sandbox"));
+    expect(zygote.length).toBe(1);
+    child.kill("SIGKILL");
+    for (const pid of zygote) process.kill(Number(pid), "SIGKILL");
+    await once(child, "exit");
+    await expect.poll(() => processesWith(`MARK=${place}`), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => children.filter((pid) => !isGone(pid)), { timeout: 5000 }).toEqual([]);
+  });
+
+  test("that ends by itself leaves nothing that was started ahead", async () => {
     const { child } = start("echo started; sleep 0.3");
     await once(child.stdout, "data");
     const children = childrenOf(child.pid ?? 0);
     expect(await once(child, "exit")).toEqual([0, null]);
     await expect.poll(() => children.filter((pid) => !isGone(pid)), { timeout: 5000 }).toEqual([]);
+  });
+});
+
+describe.skipIf(missing !== undefined)(`the process that starts steps (${missing?.what ?? "runs here"})`, () => {
+  test("ends its steps when it is killed, and the next step gets another one", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "tsbuild-zygote-"));
+    try {
+      const base = await unpackBaseRootfs(directory);
+      const runtime = new NamespaceRuntime();
+      const mark = `MARK=${directory}`;
+      const run = (name: string, script: string, onOutput: () => void): Promise<unknown> => {
+        const [upper, work] = [join(directory, `${name}-upper`), join(directory, `${name}-work`)];
+        mkdirSync(upper);
+        mkdirSync(work);
+        const spec = {
+          args: ["/bin/sh", "-c", script],
+          env: ["PATH=/bin", mark],
+          cwd: "/",
+          user: "1000",
+          lowers: [base],
+          upper,
+          work,
+          mounts: [],
+          network: "none",
+          security: "sandbox",
+          hostname: "h",
+          extraHosts: [],
+          shmSizeBytes: 65536,
+          ulimits: [],
+        } as const;
+        return runtime.run(spec, { output: onOutput }, new AbortController().signal);
+      };
+      const killZygote = (): void => {
+        const parents = processesWith(mark).map(
+          (pid) => /\nPPid:\t(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1],
+        );
+        for (const pid of new Set(parents)) {
+          if (readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("tsbuild-sandbox"))
+            process.kill(Number(pid), "SIGKILL");
+        }
+      };
+      const error = await rejectionOf(run("first", "echo started; exec sleep 9999", killZygote));
+      expect(error).toMatchObject({
+        code: "RUNTIME_SETUP_FAILED",
+        message: "the process that starts steps ended by SIGKILL",
+      });
+      expect(processesWith(mark)).toEqual([]);
+      expect(await run("second", "exit 3", () => {})).toEqual({ exitCode: 3, signal: null });
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 });
 

@@ -2,7 +2,7 @@ import { type BigIntStats, closeSync, lstatSync, mkdirSync, openSync, readlinkSy
 import { BuildError } from "../../base/errors.ts";
 import { decodeName, encodeName } from "../../base/file-name.ts";
 import { hasErrno } from "../../sys/system-error.ts";
-import type { MountStub } from "./init-messages.ts";
+import type { MountStub } from "./zygote-messages.ts";
 
 /** As many symlinks in a path as the kernel follows. */
 const symlinkLimit = 40;

@@ -9,7 +9,6 @@ import type { SandboxMount, SandboxSpec } from "../sandbox-spec.ts";
 import { attachMounts, prepareMounts } from "./detached-mounts.ts";
 import { findHostDevices, makeHostDevices } from "./host-devices.ts";
 import { MountPoints } from "./image-paths.ts";
-import type { MountStub } from "./init-messages.ts";
 import { mountOverlay } from "./overlay.ts";
 import {
   makeDevices,
@@ -20,6 +19,7 @@ import {
   mountSys,
   readCgroupHierarchies,
 } from "./system-mounts.ts";
+import type { MountStub } from "./zygote-messages.ts";
 
 function hostResolvConf(): string {
   try {

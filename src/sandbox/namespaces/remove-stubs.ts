@@ -4,7 +4,7 @@ import { encodeName } from "../../base/file-name.ts";
 import { removeAt, setModifiedTimeOf } from "../../sys/files.ts";
 import { openWithin, resolveFlags } from "../../sys/mount.ts";
 import { hasErrno } from "../../sys/system-error.ts";
-import type { MountStub } from "./init-messages.ts";
+import type { MountStub } from "./zygote-messages.ts";
 
 const inside = resolveFlags.beneath | resolveFlags.noSymlinks | resolveFlags.noCrossMounts;
 

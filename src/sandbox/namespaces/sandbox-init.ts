@@ -1,43 +1,86 @@
-import { readFileSync, writeSync } from "node:fs";
-import { BuildError, isBuildError, toWire } from "../../base/errors.ts";
-import { requireNative } from "../../sys/native.ts";
+import { closeSync } from "node:fs";
+import { toWire } from "../../base/errors.ts";
+import { receiveWithDescriptors, sendWithDescriptors } from "../../sys/descriptor-passing.ts";
+import { openChild, openFork, reapChild } from "../../sys/fork.ts";
+import { openForkIntoPidNamespace } from "../../sys/namespaces.ts";
 import { exitImmediately, resetSignals } from "../../sys/process.ts";
-import { fromNodeError } from "../../sys/system-error.ts";
-import { connectionDescriptor, type InitMessage, type InitRequest } from "./init-messages.ts";
-import { prepareSandbox } from "./prepare-sandbox.ts";
-import { startProgram } from "./start-program.ts";
+import { isReadable, waitReadable } from "../../sys/wait-readable.ts";
+import { becomeStep } from "./become-step.ts";
+import { rehearseStep } from "./rehearse-step.ts";
+import { encodeFilter, seccompFilter } from "./seccomp-filter.ts";
 import { setDefaultLimits } from "./step-limits.ts";
+import { connectionDescriptor, decodeRequest, requestLength, type ZygoteMessage } from "./zygote-messages.ts";
 
-// The first process of a sandbox, from start to the moment it becomes the step. It is started before there is a step,
-// does what takes long, and waits. Everything is synchronous: between reading the request and executing the program
-// there is nothing to wait for.
+// The zygote: a process that has everything loaded which a step needs until it is executed. For each step it copies
+// itself; the copy becomes the step. It never enters node's event loop, because a copy would have it too.
 
-const send = (message: InitMessage): void => {
-  writeSync(connectionDescriptor, `${JSON.stringify(message)}\n`);
-};
-
-/** A failed system call while the sandbox is made says little by itself. */
-function explain(thrown: unknown): unknown {
-  const error = fromNodeError(thrown);
-  if (!isBuildError(error, "SYSTEM_CALL_FAILED") && !isBuildError(error, "STORE_UNWRITABLE")) return error;
-  return new BuildError("RUNTIME_SETUP_FAILED", `the sandbox cannot be made: ${error.message}`, {
-    details: error.details,
-    cause: error,
-  });
+interface RunningStep {
+  readonly step: number;
+  readonly pid: number;
 }
 
-requireNative();
+const tell = (message: ZygoteMessage): void => {
+  // whoever asked may be gone: that is told by the connection, not by a signal
+  sendWithDescriptors(connectionDescriptor, Buffer.from(`${JSON.stringify(message)}\n`), []);
+};
+
+/** As often as V8 needs to see code before it makes more than bytecode of it. */
+const rehearsals = 3;
+
+// what every copy is to have
 resetSignals();
 setDefaultLimits();
-const text = readFileSync(connectionDescriptor, "utf8");
-// nothing to do: the build ended before it came to this sandbox
-if (text === "") exitImmediately(0);
-try {
-  const { spec, filter } = JSON.parse(text) as InitRequest;
-  process.umask(0);
-  send({ kind: "prepared", stubs: prepareSandbox(spec) });
-  startProgram(spec, Buffer.from(filter, "base64"));
-} catch (error) {
-  send({ kind: "failed", error: toWire(explain(error)) });
-  exitImmediately(1);
+process.umask(0);
+const filter = encodeFilter(seccompFilter(process.arch));
+const fork = openForkIntoPidNamespace(openFork());
+/** By the descriptor that tells their end. */
+const running = new Map<number, RunningStep>();
+
+function start(step: number, descriptors: readonly number[]): void {
+  const [spec = -1, stdout = -1, stderr = -1, report = -1] = descriptors;
+  try {
+    const pid = fork();
+    if (pid === 0) becomeStep({ spec, stdout, stderr, report }, filter);
+    running.set(openChild(pid), { step, pid });
+    tell({ kind: "started", step, pid });
+  } catch (error) {
+    tell({ kind: "failed", step, error: toWire(error) });
+  } finally {
+    for (const fd of descriptors) closeSync(fd);
+  }
+}
+
+function reap(childFd: number, { step, pid }: RunningStep): void {
+  const end = reapChild(pid);
+  running.delete(childFd);
+  closeSync(childFd);
+  tell({ kind: "ended", step, end });
+}
+
+/** Nobody is left who wants a step. */
+function endAll(): never {
+  for (const { pid } of running.values()) process.kill(pid, "SIGKILL");
+  exitImmediately(0);
+}
+
+function answer(): void {
+  const received = receiveWithDescriptors(connectionDescriptor, requestLength);
+  if (received === null) endAll();
+  const { kind, step } = decodeRequest(received.bytes);
+  if (kind === "start") start(step, received.descriptors);
+  else for (const child of running.values()) if (child.step === step) process.kill(child.pid, "SIGKILL");
+}
+
+for (let rehearsed = 0; ; ) {
+  const watched = [...running.keys(), connectionDescriptor];
+  if (rehearsed < rehearsals && !isReadable(watched)) {
+    rehearseStep();
+    rehearsed += 1;
+    continue;
+  }
+  for (const fd of waitReadable(watched)) {
+    const child = running.get(fd);
+    if (child !== undefined) reap(fd, child);
+    else answer();
+  }
 }

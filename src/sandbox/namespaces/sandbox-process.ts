@@ -1,13 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { BuildError, fromWire } from "../../base/errors.ts";
-import { inNewPidNamespace } from "../../sys/namespaces.ts";
+import { makeMemoryFile } from "../../sys/memory-file.ts";
 import { makePipe } from "../../sys/process.ts";
 import type { ExitStatus, ProcessIo } from "../runtime.ts";
-import { connectionDescriptor, type InitMessage, type InitRequest, type MountStub } from "./init-messages.ts";
-import type { SandboxGuard } from "./sandbox-guard.ts";
+import type { SandboxSpec } from "../sandbox-spec.ts";
+import type { SandboxZygote } from "./sandbox-zygote.ts";
+import { type MountStub, parseLines, type StepReport } from "./zygote-messages.ts";
 
 /** What became of a sandbox, once nothing of it is left. */
 export interface SandboxOutcome {
@@ -15,121 +14,85 @@ export interface SandboxOutcome {
   readonly stubs: readonly MountStub[];
 }
 
+/** A pipe whose write end the step gets. */
+interface StepPipe {
+  readonly writeEnd: number;
+  readonly socket: Socket;
+  readonly end: Promise<void>;
+}
+
+function openStepPipe(take: (chunk: Uint8Array) => void): StepPipe {
+  const { readEnd, writeEnd } = makePipe();
+  const socket = new Socket({ fd: readEnd, readable: true, writable: false });
+  socket.on("data", take);
+  socket.on("error", () => socket.destroy());
+  return { writeEnd, socket, end: new Promise((resolve) => socket.once("close", resolve)) };
+}
+
+/** A file with the spec: of any size, and its secrets are on no disk. */
+function writeSpec(spec: SandboxSpec): number {
+  const fd = makeMemoryFile("step");
+  const bytes = Buffer.from(JSON.stringify(spec));
+  // by position: the offset, which is shared with the step, stays at the start
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, at);
+  return fd;
+}
+
 /**
- * The first process of a PID namespace of its own: started ahead of time, it waits for a request and then becomes the
- * step. When it ends, the kernel ends everything else in the namespace before its end is reported.
+ * Runs the program of `spec` to its end, in a sandbox whose first process it is: when that ends, the kernel ends
+ * everything else in its PID namespace before its end is reported. Rejects with what the sandbox reported when it came
+ * to no program.
  */
-export class SandboxProcess {
-  readonly #child: ChildProcess;
-  readonly #connection: Duplex;
-  readonly #streams: readonly { readonly name: "stdout" | "stderr"; readonly socket: Socket }[];
-  readonly #exit: Promise<ExitStatus>;
-
-  /** `executable` is a path to node's program, `init` the bundled program for it; `guard` is told when it runs. */
-  constructor(executable: string, init: string, guard: SandboxGuard) {
-    const stdout = makePipe();
-    const stderr = makePipe();
-    this.#child = inNewPidNamespace(() =>
-      spawn(executable, [init], {
-        stdio: ["ignore", stdout.writeEnd, stderr.writeEnd, "pipe"],
-        argv0: "tsbuild-sandbox",
-        cwd: "/",
-        env: {},
-        detached: true,
-      }),
-    );
-    this.#exit = new Promise((resolve, reject) => {
-      this.#child.once("error", (error) => {
-        reject(new BuildError("RUNTIME_SETUP_FAILED", "the sandbox cannot be started", { cause: error }));
+export async function runInSandbox(
+  zygote: SandboxZygote,
+  spec: SandboxSpec,
+  io: ProcessIo,
+  signal: AbortSignal,
+): Promise<SandboxOutcome> {
+  const reported: Uint8Array[] = [];
+  const stdout = openStepPipe((chunk) => io.output("stdout", chunk));
+  const stderr = openStepPipe((chunk) => io.output("stderr", chunk));
+  const report = openStepPipe((chunk) => reported.push(chunk));
+  const pipes = [stdout, stderr, report];
+  const specFile = writeSpec(spec);
+  const child = zygote.start({
+    spec: specFile,
+    stdout: stdout.writeEnd,
+    stderr: stderr.writeEnd,
+    report: report.writeEnd,
+  });
+  for (const fd of [specFile, ...pipes.map(({ writeEnd }) => writeEnd)]) closeSync(fd);
+  const kill = (): void => child.kill();
+  signal.addEventListener("abort", kill, { once: true });
+  if (signal.aborted) kill();
+  try {
+    // without an end that somebody saw, the end of its output tells that the step is gone
+    const status = await child.end.finally(() => drained(pipes));
+    if (signal.aborted) throw new BuildError("BUILD_CANCELLED", "the step was cancelled");
+    const reports = parseLines<StepReport>(Buffer.concat(reported).toString());
+    for (const report of reports) if (report.kind === "failed") throw fromWire(report.error);
+    const prepared = reports.find((report) => report.kind === "prepared");
+    if (prepared === undefined) {
+      throw new BuildError("RUNTIME_SETUP_FAILED", "the sandbox ended before the step began", {
+        details: { exitCode: status.exitCode, signal: status.signal },
       });
-      this.#child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));
-    });
-    this.#exit.catch(() => {});
-    closeSync(stdout.writeEnd);
-    closeSync(stderr.writeEnd);
-    this.#streams = [
-      { name: "stdout", socket: new Socket({ fd: stdout.readEnd, readable: true, writable: false }) },
-      { name: "stderr", socket: new Socket({ fd: stderr.readEnd, readable: true, writable: false }) },
-    ];
-    // without descriptors left, node gives a child that could not be started no streams at all
-    this.#connection = (this.#child.stdio?.[connectionDescriptor] as Duplex | undefined) ?? new Socket();
-    // a sandbox that is never used must not keep the build from ending; it ends when its connection does
-    this.#setReferenced(false);
-    const { pid } = this.#child;
-    if (pid === undefined) return;
-    guard.started(pid);
-    this.#child.once("exit", () => guard.ended(pid));
-  }
-
-  #setReferenced(isReferenced: boolean): void {
-    const sockets = [this.#connection as Socket, ...this.#streams.map(({ socket }) => socket)];
-    for (const handle of [this.#child, ...sockets]) isReferenced ? handle.ref() : handle.unref();
-  }
-
-  /** Whether the process still waits for a request. */
-  get isAlive(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null && this.#child.pid !== undefined;
-  }
-
-  /** Ends everything in the sandbox. */
-  kill(): void {
-    this.#child.kill("SIGKILL");
-  }
-
-  /** Runs the request's program to its end. Rejects with what the sandbox reported when it came to no program. */
-  async run(request: InitRequest, io: ProcessIo, signal: AbortSignal): Promise<SandboxOutcome> {
-    this.#setReferenced(true);
-    const kill = (): void => this.kill();
-    signal.addEventListener("abort", kill, { once: true });
-    if (signal.aborted) kill();
-    try {
-      const outputEnd = this.#streams.map(({ name, socket }) => {
-        socket.on("data", (chunk: Uint8Array) => io.output(name, chunk));
-        socket.on("error", () => socket.destroy());
-        return closed(socket);
-      });
-      const answers = this.#readAnswers();
-      this.#connection.end(JSON.stringify(request));
-      const status = await this.#exit;
-      // all writers ended with the namespace, unless the step handed its output to a process outside of it
-      await Promise.race([Promise.all(outputEnd), soon()]);
-      const messages = await answers;
-      if (signal.aborted) throw new BuildError("BUILD_CANCELLED", "the step was cancelled");
-      for (const message of messages) if (message.kind === "failed") throw fromWire(message.error);
-      const prepared = messages.find((message) => message.kind === "prepared");
-      if (prepared === undefined) {
-        throw new BuildError("RUNTIME_SETUP_FAILED", "the sandbox ended before the step began", {
-          details: { exitCode: status.exitCode, signal: status.signal },
-        });
-      }
-      return { status, stubs: prepared.stubs };
-    } finally {
-      signal.removeEventListener("abort", kill);
-      for (const { socket } of this.#streams) socket.destroy();
-      this.#connection.destroy();
     }
-  }
-
-  async #readAnswers(): Promise<readonly InitMessage[]> {
-    const chunks: Buffer[] = [];
-    this.#connection.on("data", (chunk: Buffer) => chunks.push(chunk));
-    this.#connection.on("error", () => this.#connection.destroy());
-    await closed(this.#connection);
-    return Buffer.concat(chunks)
-      .toString("utf8")
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as InitMessage);
+    return { status, stubs: prepared.stubs };
+  } finally {
+    signal.removeEventListener("abort", kill);
+    for (const { socket } of pipes) socket.destroy();
   }
 }
 
-/** Settles when a stream is done, however it came to that. */
-const closed = (stream: Duplex): Promise<void> =>
-  new Promise((resolve) => {
-    if (stream.closed) resolve();
-    else stream.once("close", resolve);
-  });
-
 /** Longer than it takes to read what a pipe holds. */
 const drainLimitMs = 500;
-const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, drainLimitMs).unref());
+
+/** All writers end with the namespace, unless the step handed its output to a process outside of it. */
+async function drained(pipes: readonly StepPipe[]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const soon = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, drainLimitMs);
+  });
+  await Promise.race([Promise.all(pipes.map(({ end }) => end)), soon]);
+  clearTimeout(timer);
+}

@@ -17,8 +17,10 @@ import { type Identity, resolveUser } from "../resolve-user.ts";
 import type { SandboxSpec } from "../sandbox-spec.ts";
 import { readImageFile } from "./image-file.ts";
 import { makeDirectories } from "./image-paths.ts";
-import { connectionDescriptor } from "./init-messages.ts";
 import { setLimits } from "./step-limits.ts";
+
+/** Where the process reports what is wrong, until it executes the program. */
+export const reportDescriptor = 3;
 
 /** What root may do in a step, as in every container engine. */
 const stepCapabilities: readonly Capability[] = [
@@ -108,6 +110,24 @@ function withHome(environment: readonly string[], home: string): readonly string
   return [...environment.filter((row) => !row.startsWith("HOME=")), `HOME=${home}`];
 }
 
+/** Finds the user in the image and makes sure that the working directory is there, and enters it. */
+function enterImage(spec: SandboxSpec): Identity {
+  const identity = identify(spec.user);
+  enterDirectory(spec.cwd, identity);
+  return identity;
+}
+
+/**
+ * Does of `startProgram` what changes nothing for good, for a program that does not exist. Must be called inside the
+ * sandbox.
+ */
+export function rehearseProgram(spec: SandboxSpec): void {
+  const identity = enterImage(spec);
+  setLimits(spec.ulimits);
+  clearAmbientCapabilities();
+  execute(spec, withHome(spec.env, identity.home));
+}
+
 /**
  * Becomes the program of the spec, with the rights a step has. Must be called inside the sandbox. `filter` is the
  * seccomp program, made by the caller. Does not return; throws when the user or the program does not exist.
@@ -115,12 +135,11 @@ function withHome(environment: readonly string[], home: string): readonly string
 export function startProgram(spec: SandboxSpec, filter: Buffer): never {
   const isPrivileged = spec.security === "insecure";
   // from here on paths come from the image: no descriptor may be left that one of them could name
-  closeDescriptorsFrom(connectionDescriptor + 1, "now");
-  closeDescriptorsFrom(connectionDescriptor, "atExecute");
-  const identity = identify(spec.user);
-  enterDirectory(spec.cwd, identity);
+  closeDescriptorsFrom(reportDescriptor + 1, "now");
+  closeDescriptorsFrom(reportDescriptor, "atExecute");
+  const identity = enterImage(spec);
   prepareStreams(identity);
-  closeDescriptorsFrom(connectionDescriptor, "atExecute");
+  closeDescriptorsFrom(reportDescriptor, "atExecute");
   setLimits(spec.ulimits);
   process.umask(0o022);
   if (!isPrivileged) limitBoundingSet(stepCapabilities);

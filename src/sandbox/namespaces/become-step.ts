@@ -1,0 +1,44 @@
+import { readFileSync, writeSync } from "node:fs";
+import { BuildError, isBuildError, toWire } from "../../base/errors.ts";
+import { closeDescriptorsFrom, dieWithParent, duplicateDescriptor, exitImmediately } from "../../sys/process.ts";
+import { fromNodeError } from "../../sys/system-error.ts";
+import type { SandboxSpec } from "../sandbox-spec.ts";
+import { prepareSandbox } from "./prepare-sandbox.ts";
+import { reportDescriptor, startProgram } from "./start-program.ts";
+import type { StepDescriptors, StepReport } from "./zygote-messages.ts";
+
+/** A failed system call while the sandbox is made says little by itself. */
+function explain(thrown: unknown): unknown {
+  const error = fromNodeError(thrown);
+  if (!isBuildError(error, "SYSTEM_CALL_FAILED") && !isBuildError(error, "STORE_UNWRITABLE")) return error;
+  return new BuildError("RUNTIME_SETUP_FAILED", `the sandbox cannot be made: ${error.message}`, {
+    details: error.details,
+    cause: error,
+  });
+}
+
+const report = (message: StepReport): void => {
+  writeSync(reportDescriptor, `${JSON.stringify(message)}\n`);
+};
+
+/**
+ * Makes this process, a copy of the zygote and the first process of a PID namespace, the step. Everything is
+ * synchronous: the threads that node would wait with are not part of the copy. Signals have their default actions, the umask is 0.
+ * `filter` is the seccomp program.
+ */
+export function becomeStep(descriptors: StepDescriptors, filter: Buffer): never {
+  try {
+    dieWithParent();
+    const spec = JSON.parse(readFileSync(descriptors.spec, "utf8")) as SandboxSpec;
+    duplicateDescriptor(descriptors.stdout, 1);
+    duplicateDescriptor(descriptors.stderr, 2);
+    duplicateDescriptor(descriptors.report, reportDescriptor);
+    // the spec, the connection, other steps', node's own
+    closeDescriptorsFrom(reportDescriptor + 1, "now");
+    report({ kind: "prepared", stubs: prepareSandbox(spec) });
+    startProgram(spec, filter);
+  } catch (error) {
+    report({ kind: "failed", error: toWire(explain(error)) });
+    exitImmediately(1);
+  }
+}
