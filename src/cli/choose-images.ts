@@ -3,7 +3,7 @@ import { hostPlatform, parsePlatform, selectPlatform } from "../image/platform.t
 import { formatReference, parseReference } from "../image/reference.ts";
 import type { StoredImage, StoredPlatformImage } from "../store/image-store.ts";
 import type { Store } from "../store/open-store.ts";
-import { findImages } from "./image-rows.ts";
+import { findImages } from "./find-images.ts";
 
 /** What a user means by `text`, and the name it was asked for by: null for an image ID. Throws IMAGE_NOT_FOUND. */
 export async function chooseImage(

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { BuildError } from "../base/errors.ts";
 import { didYouMean } from "../dockerfile/suggest-name.ts";
+import { addImageCommands, type ImageHandlers } from "./image-commands.ts";
 
 /** Options every command has. */
 export interface GlobalOptions {
@@ -40,12 +41,6 @@ export interface BuildOptions extends GlobalOptions {
   readonly check?: boolean;
 }
 
-export interface ImagesOptions extends GlobalOptions {
-  readonly quiet?: boolean;
-  readonly digests?: boolean;
-  readonly trunc: boolean;
-}
-
 export interface PushOptions extends GlobalOptions {
   readonly platform: readonly string[];
   readonly quiet?: boolean;
@@ -55,15 +50,6 @@ export interface PushOptions extends GlobalOptions {
 export interface LoginOptions extends GlobalOptions {
   readonly username?: string;
   readonly passwordStdin?: boolean;
-}
-
-export interface HistoryOptions extends GlobalOptions {
-  readonly trunc: boolean;
-  readonly quiet?: boolean;
-}
-
-export interface RmiOptions extends GlobalOptions {
-  readonly force?: boolean;
 }
 
 export interface PruneOptions extends GlobalOptions {
@@ -112,17 +98,12 @@ export interface DiffOptions extends GlobalOptions {
 }
 
 /** What runs when a command was recognised; each is loaded only then. */
-export interface CommandHandlers {
+export interface CommandHandlers extends ImageHandlers {
   build(context: string, options: BuildOptions): Promise<void>;
-  images(repository: string | undefined, options: ImagesOptions): Promise<void>;
-  history(image: string, options: HistoryOptions): Promise<void>;
-  inspect(images: readonly string[], options: GlobalOptions): Promise<void>;
-  tag(source: string, target: string, options: GlobalOptions): Promise<void>;
   pull(reference: string, options: PushOptions): Promise<void>;
   login(registry: string | undefined, options: LoginOptions): Promise<void>;
   logout(registry: string | undefined): Promise<void>;
   push(references: readonly string[], options: PushOptions): Promise<void>;
-  rmi(images: readonly string[], options: RmiOptions): Promise<void>;
   save(images: readonly string[], options: SaveOptions): Promise<void>;
   load(options: LoadOptions): Promise<void>;
   export(image: string, options: ExportOptions): Promise<void>;
@@ -152,6 +133,19 @@ const repeatable = (flags: string, description: string): Option =>
 const repeatableList = (flags: string, description: string): Option =>
   new Option(flags, description).default([], "none").argParser(collectList);
 
+/** What files that declare commands make them with: this one alone knows the package behind it. */
+export interface CommandMaker {
+  /** A command with the options that all have. */
+  command(name: string, description: string): Command;
+  /** An option whose value is the list of all times it is given. */
+  repeatable(flags: string, description: string): Option;
+  /** An option whose value is one of few. */
+  oneOf(flags: string, description: string, choices: readonly string[], choice: string): Option;
+}
+
+const oneOf = (flags: string, description: string, choices: readonly string[], choice: string): Option =>
+  new Option(flags, description).choices([...choices]).default(choice);
+
 const progressOption = (): Option =>
   new Option("--progress <kind>", "how progress is shown")
     .choices(["auto", "tty", "plain", "rawjson", "quiet"])
@@ -168,12 +162,28 @@ export async function runCommandLine(
 ): Promise<void> {
   const program = createProgram(handlers, streams);
   try {
-    await program.parseAsync([...args], { from: "user" });
+    await program.parseAsync(withPlainBooleans(args, program), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
     throw usageError(error, args, program);
   }
+}
+
+/** `--human=false`, as Go's programs take it: `--no-human`; `=true` is the option alone. */
+function withPlainBooleans(args: readonly string[], program: Command): string[] {
+  const end = args.indexOf("--");
+  const command = program.commands.find((known) => known.name() === args[0]) ?? program.commands[0];
+  const known = new Set(
+    command?.options.filter((option) => !option.required && !option.optional).flatMap(({ long }) => long ?? []),
+  );
+  return args.flatMap((arg, at) => {
+    const [, flag = "", value] = /^(--[a-z-]+)=(true|false)$/.exec(arg) ?? [];
+    if (!known.has(flag) || (end >= 0 && at > end)) return [arg];
+    if (value === "true") return [flag];
+    const opposite = flag.startsWith("--no-") ? `--${flag.slice(5)}` : `--no-${flag.slice(2)}`;
+    return known.has(opposite) ? [opposite] : [];
+  });
 }
 
 /** commander writes `error: unknown option '--taget'\n(Did you mean --target?)`. */
@@ -211,24 +221,7 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
       .option("--debug", "show stack traces and causes of errors");
 
   addBuild(program, handlers);
-  command("images", "list the images of the store")
-    .argument("[repository]", "only images of this repository")
-    .option("-q, --quiet", "print image IDs only")
-    .option("--digests", "show manifest digests")
-    .option("--no-trunc", "show whole image IDs")
-    .action((repository: string | undefined, options: ImagesOptions) => handlers.images(repository, options));
-  command("history", "show how an image was made, newest step first")
-    .argument("<image>", "reference, image ID or the beginning of one")
-    .option("--no-trunc", "show whole texts")
-    .option("-q, --quiet", "print image IDs only")
-    .action((image: string, options: HistoryOptions) => handlers.history(image, options));
-  command("inspect", "print everything about images, as JSON")
-    .argument("<images...>", "references, image IDs or beginnings of them")
-    .action((images: string[], options: GlobalOptions) => handlers.inspect(images, options));
-  command("tag", "give an image another name")
-    .argument("<image>", "reference, image ID or the beginning of one")
-    .argument("<reference>", "the new name")
-    .action((image: string, reference: string, options: GlobalOptions) => handlers.tag(image, reference, options));
+  addImageCommands({ command, repeatable, oneOf }, handlers);
   command("pull", "bring an image of a registry into the store, and print its digest")
     .argument("<reference>", "name of the image")
     .addOption(
@@ -251,10 +244,6 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
     .option("-q, --quiet", "show no progress")
     .addOption(progressOption())
     .action((references: string[], options: PushOptions) => handlers.push(references, options));
-  command("rmi", "remove images from the store")
-    .argument("<images...>", "references, image IDs or beginnings of them")
-    .option("-f, --force", "remove an image that has several names by its ID")
-    .action((images: string[], options: RmiOptions) => handlers.rmi(images, options));
   command("save", "write images as an archive")
     .argument("<images...>", "references, image IDs or beginnings of them")
     .option("-o, --output <file>", "the file to write, - for stdout (the default)")

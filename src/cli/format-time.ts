@@ -21,5 +21,9 @@ function formatSpan(seconds: number): string {
   return `${Math.floor(seconds / (365 * day))} years`;
 }
 
+/** A moment in milliseconds since 1970 as docker prints it, in UTC: `2024-05-06 07:08:09 +0000 UTC`. */
+export const formatMoment = (atMs: number): string =>
+  `${new Date(atMs).toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`;
+
 /** A duration in seconds with one digit: `1.3s`. */
 export const formatSeconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)}s`;

@@ -22,6 +22,7 @@ const handlers: CommandHandlers = {
   login: async (registry, options) => (await import("./login-command.ts")).runLogin(registry, options),
   logout: async (registry) => (await import("./login-command.ts")).runLogout(registry),
   push: async (references, options) => (await import("./push-command.ts")).runPush(references, options),
+  cp: async (source, destination, options) => (await import("./cp-command.ts")).runCp(source, destination, options),
   rmi: async (images, options) => (await import("./rmi-command.ts")).runRmi(images, options),
   save: async (images, options) => (await import("./save-command.ts")).runSave(images, options),
   load: async (options) => (await import("./load-command.ts")).runLoad(options),

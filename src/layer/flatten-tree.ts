@@ -3,13 +3,13 @@ import type { Entry } from "./entry.ts";
 import type { FileTree } from "./file-tree.ts";
 
 /**
- * All entries of a tree, the root itself not, sorted by path: the first name of a file is a file, its others are hard
- * links to that. With `openRootfsView` this flattens a stack of layers; `encodeTar` makes a tar of it.
+ * All entries of a tree below the directory `root`, itself not, sorted by path: the first name of a file is a file, its
+ * others are hard links to that. With `openRootfsView` this flattens a stack of layers; `encodeTar` makes a tar of it.
  */
-export function* flattenTree(tree: FileTree): Generator<TarEntry, void> {
+export function* flattenTree(tree: FileTree, root = ""): Generator<TarEntry, void> {
   const firstNames = new Map<string, string>();
   /** Lists that are not used up, the deepest last. */
-  const open = [tree.list("")[Symbol.iterator]()];
+  const open = [tree.list(root)[Symbol.iterator]()];
   for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
     const next = top.next();
     if (next.done === true) {

@@ -1,16 +1,13 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, rmdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { rmdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { TaskRunner } from "../base/task.ts";
 import type { LayerStore } from "../store/layer-store.ts";
 import { makeDirectories } from "../store/make-directories.ts";
-import { removeTree } from "../store/remove-tree.ts";
 import { withDestinationErrors } from "./destination-error.ts";
-import { mergeDirectoryTask } from "./merge-directory.ts";
 import type { Output } from "./output.ts";
 import { rootfsSpecsOf } from "./rootfs-entries.ts";
 import { targetOf } from "./write-destination.ts";
-import { writeRootfsDirectoryTask } from "./write-rootfs-directory.ts";
+import { writeIntoDirectory } from "./write-into-directory.ts";
 
 export interface LocalDirectoryOptions {
   readonly destination: string;
@@ -31,27 +28,16 @@ export function localDirectoryOutput(options: LocalDirectoryOptions, layers: Lay
       const roots = await rootfsSpecsOf(images, options.splitPlatforms, options.epoch, layers, signal);
       const into = await targetOf(destination);
       const made = await withDestinationErrors(destination, () => makeDirectories(into));
-      const stage = join(into, `.tsbuild-${randomBytes(6).toString("hex")}`);
       try {
-        await withDestinationErrors(destination, () => mkdir(stage, { mode: 0o700 }));
-        const directory = join(stage, "root");
         const asRoot = process.geteuid?.() === 0;
-        const { files } = await runner.run(writeRootfsDirectoryTask, { roots, directory, asRoot }, signal);
-        await runner.run(mergeDirectoryTask, { from: directory, into, replaced: join(stage, "replaced") });
-        await removeStage(stage);
+        const files = await writeIntoDirectory({ roots, into, destination, asRoot, keepsKinds: false }, runner, signal);
         return { manifest: null, summary: `wrote ${files} files to ${destination}` };
       } catch (error) {
-        await removeStage(stage);
         if (made !== null) await removeMade(into, made);
         throw error;
       }
     },
   };
-}
-
-async function removeStage(stage: string): Promise<void> {
-  for (const name of ["root", "replaced"]) await removeTree(join(stage, name), stage);
-  await rmdir(stage).catch(() => {});
 }
 
 /** Removes the directories from `path` up to `first` that were made for the output. */

@@ -1,4 +1,5 @@
 import { chmodSync, lchownSync, lstatSync, mkdirSync, readdirSync, renameSync, type Stats } from "node:fs";
+import { BuildError } from "../base/errors.ts";
 import { defineTask } from "../base/task.ts";
 import { isMissing } from "../store/storage-error.ts";
 import { setTimes } from "../sys/files.ts";
@@ -10,15 +11,20 @@ export interface MergeDirectoryInput {
   readonly into: string;
   /** New directory on the same file system that what is in the way is moved to. */
   readonly replaced: string;
+  /** Directories on both sides get the owner of `from`'s, which only root can do. */
+  readonly keepsOwners: boolean;
+  /** Throw EXPORT_DESTINATION_INVALID, before anything is moved, where one side has a directory and the other has none. */
+  readonly keepsKinds: boolean;
 }
 
 export const mergeDirectoryTask = defineTask<MergeDirectoryInput, null>("output.mergeDirectory");
 
 /**
- * Moves what is in `from` into `into`. Directories on both sides are merged and get the mode, owner and time of
+ * Moves what is in `from` into `into`. Directories on both sides are merged and get the mode and time of
  * `from`'s; everything else that is in the way is replaced, symlinks too: none of them is followed.
  */
-export function mergeDirectory({ from, into, replaced }: MergeDirectoryInput): null {
+export function mergeDirectory({ from, into, replaced, keepsOwners, keepsKinds }: MergeDirectoryInput): null {
+  if (keepsKinds) checkKinds(Buffer.from(from), Buffer.from(into));
   mkdirSync(replaced, { mode: 0o700 });
   const isRoot = process.geteuid?.() === 0;
   let aside = 0;
@@ -30,7 +36,7 @@ export function mergeDirectory({ from, into, replaced }: MergeDirectoryInput): n
       if (there?.isDirectory() && coming.isDirectory()) {
         if (!isRoot) chmodSync(moved, 0o700);
         merge(moved, place);
-        takeOverMetadata(place, coming);
+        takeOverMetadata(place, coming, keepsOwners);
         continue;
       }
       if (there !== null) renameSync(place, child(Buffer.from(replaced), Buffer.from(String(aside++))));
@@ -39,6 +45,24 @@ export function mergeDirectory({ from, into, replaced }: MergeDirectoryInput): n
   };
   merge(Buffer.from(from), Buffer.from(into));
   return null;
+}
+
+function checkKinds(source: Buffer, target: Buffer): void {
+  for (const name of readdirSync(source, { encoding: "buffer" })) {
+    const [coming, place] = [child(source, name), child(target, name)];
+    const there = lstatOrNull(place);
+    if (there === null) continue;
+    const isDirectory = lstatSync(coming).isDirectory();
+    if (there.isDirectory() !== isDirectory) {
+      const [got, want] = isDirectory ? ["a directory", "something else"] : ["no directory", "a directory"];
+      throw new BuildError(
+        "EXPORT_DESTINATION_INVALID",
+        `output ${JSON.stringify(place.toString())}: what comes is ${got}, what is there is ${want}`,
+        { hint: "remove what is there, or choose another destination" },
+      );
+    }
+    if (isDirectory) checkKinds(coming, place);
+  }
 }
 
 /** A directory without write permission can only be moved by root: its ".." changes. */
@@ -50,8 +74,8 @@ function moveEntry(from: Buffer, to: Buffer, stats: Stats): void {
   if (isInTheWay) chmodSync(to, mode);
 }
 
-function takeOverMetadata(path: Buffer, from: Stats): void {
-  if (process.geteuid?.() === 0) lchownSync(path, from.uid, from.gid);
+function takeOverMetadata(path: Buffer, from: Stats, keepsOwners: boolean): void {
+  if (keepsOwners) lchownSync(path, from.uid, from.gid);
   chmodSync(path, from.mode & 0o7777);
   setTimes(path, Math.floor(from.mtimeMs / 1000), 0);
 }

@@ -1,7 +1,6 @@
 import { BuildError } from "../base/errors.ts";
 import { formatPlatform, type Platform } from "../image/platform.ts";
 import type { TarEntry } from "../layer/encode-tar.ts";
-import { readerOf } from "../layer/file-readers.ts";
 import { flattenTree } from "../layer/flatten-tree.ts";
 import type { LayerLocation } from "../layer/layer-location.ts";
 import { childPath } from "../layer/path-order.ts";
@@ -14,25 +13,28 @@ import { verifiedReader } from "./verified-reader.ts";
 export interface RootfsSpec {
   /** Folder it is put into; "" for none. */
   readonly folder: string;
+  /** What of it is written: a path without links in it; "" for everything. */
+  readonly path: string;
   readonly layers: readonly LayerLocation[];
   /** The time of all files, in seconds since 1970; null: each keeps its own. */
   readonly epoch: number | null;
 }
 
 /**
- * Everything in a root file system, under the paths it is written to, each directory before its content; the folder
- * itself too. Contents are verified while they are read.
+ * Everything at a path of a root file system, under the paths it is written to, each directory before its content; the
+ * folder itself too. What is no directory becomes a file called as the folder. Contents are verified while they are read.
  */
-export function* rootfsEntries({ folder, layers, epoch }: RootfsSpec): Generator<TarEntry, void> {
+export function* rootfsEntries({ folder, path, layers, epoch }: RootfsSpec): Generator<TarEntry, void> {
   const tree = openRootfsView(layers);
   const times = epoch === null ? {} : { mtimeSeconds: epoch, mtimeNanos: 0 };
-  const root = tree.lstat("");
+  const root = tree.lstat(path);
   if (folder !== "" && root !== null)
-    yield { row: { ...root, ...times, path: folder }, open: () => readerOf(Buffer.alloc(0)) };
-  for (const { row, open } of flattenTree(tree)) {
-    const target = row.type === "hardlink" ? childPath(folder, row.target ?? "") : row.target;
+    yield { row: { ...root, ...times, path: folder }, open: () => verifiedReader(tree.open(root), path) };
+  const placeOf = (inRoot: string): string => childPath(folder, path === "" ? inRoot : inRoot.slice(path.length + 1));
+  for (const { row, open } of flattenTree(tree, path)) {
+    const target = row.type === "hardlink" ? placeOf(row.target ?? "") : row.target;
     yield {
-      row: { ...row, ...times, path: childPath(folder, row.path), target },
+      row: { ...row, ...times, path: placeOf(row.path), target },
       open: () => verifiedReader(open(), row.path),
     };
   }
@@ -57,6 +59,7 @@ export async function rootfsSpecsOf(
   return Promise.all(
     images.map(async ({ platform, diffIds }) => ({
       folder: split ? platformFolder(platform) : "",
+      path: "",
       layers: await Promise.all(diffIds.map((diffId) => layers.readable(diffId, signal))),
       epoch,
     })),

@@ -94,6 +94,7 @@ export class ImageStore {
       {
         hint:
           distinct.size === 0 ? '"tsbuild images" lists the images of the store' : "give more digits of the image ID",
+        details: { fitting: distinct.size === 0 ? "none" : "several" },
       },
     );
   }
