@@ -5,6 +5,7 @@ import { type SolveObserver, solve } from "../solve/solve.ts";
 import type { Snapshot } from "../steps/snapshot.ts";
 import type { StepOp } from "../steps/step-op.ts";
 import type { CacheRecords } from "../store/cache-records.ts";
+import { StoreChanged } from "../store/store-hold.ts";
 import type { BuildRequest } from "./build-request.ts";
 import type { BuiltImage } from "./finish-images.ts";
 import { SnapshotCache } from "./snapshot-cache.ts";
@@ -55,7 +56,7 @@ function observe(
     cached: (vertex) => sink.emit({ kind: "cached", atMs: Date.now(), vertex }),
     completed: (vertex) => sink.emit({ kind: "completed", atMs: Date.now(), vertex }),
     failed(vertex, error) {
-      if (isBuildError(error, "BUILD_CANCELLED")) {
+      if (isBuildError(error, "BUILD_CANCELLED") || error instanceof StoreChanged) {
         if (started.has(vertex)) sink.emit({ kind: "cancelled", atMs: Date.now(), vertex });
         return;
       }

@@ -19,8 +19,9 @@ import { CacheMounts } from "../steps/run/cache-mounts.ts";
 import { CacheRecords } from "../store/cache-records.ts";
 import type { LayerStore, RemoteBlobs } from "../store/layer-store.ts";
 import { openLayerStore } from "../store/open-layer-store.ts";
-import { openStore, type Store } from "../store/open-store.ts";
+import { openUnheldStore, type Store } from "../store/open-store.ts";
 import type { OnTransfer } from "../store/remote-fetcher.ts";
+import { StoreChanged } from "../store/store-hold.ts";
 import { WorkerPool } from "../workers/worker-pool.ts";
 import { solveGraph } from "./build.ts";
 import { BuildContexts } from "./build-contexts.ts";
@@ -76,7 +77,7 @@ export interface Engine {
 
 /** Opens the store and wires everything together; nothing else picks implementations. */
 export async function openEngine(settings: EngineSettings): Promise<Engine> {
-  const store = await openStore(settings.root);
+  const store = await openUnheldStore(settings.root);
   const tasks = new WorkerPool();
   const runtime = new NamespaceRuntime();
   let registry: Promise<RegistryClient> | null = null;
@@ -99,18 +100,20 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
       request,
       openLayerStore(store, tasks, remoteBlobs, () => {}),
     );
-  return {
+  const engine: Engine = {
     check: (request, sink, signal) => checkRequest(request, partsOf(request), sink, signal),
     outline: (request, sink, signal) => outlineRequest(request, partsOf(request), sink, signal),
     targets: (request, sink, signal) => targetsOfRequest(partsOf(request), sink, signal),
     async pull(name, platforms, sink, signal) {
       setMaxListeners(0, signal);
+      await store.hold();
       const { pullImage } = await import("./pull-image.ts");
       const openLayers = (onTransfer: OnTransfer): LayerStore => openLayerStore(store, tasks, remoteBlobs, onTransfer);
       return pullImage(name, platforms, store, openLayers, await useRegistry(), sink, signal);
     },
     async push(names, platforms, sink, signal) {
       setMaxListeners(0, signal);
+      await store.hold();
       const { pushStoredImages } = await import("./push-stored-images.ts");
       const layers = openLayerStore(store, tasks, remoteBlobs, () => {});
       return pushStoredImages(names, platforms, store, layers, pushToRegistries(openWriter, sink), signal);
@@ -152,13 +155,26 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
         const written = await writeOutputs(built, request, graph.epoch, store, layers, tasks, push, signal);
         return { ...written, warnings: [...graph.warnings, ...rewriteWarnings(request, graph.epoch)] };
       } finally {
-        ops.saveStatCaches();
+        await ops.saveStatCaches(() => store.hold());
       }
     },
     async close() {
       await tasks.close();
       await store.close();
     },
+  };
+  return { ...engine, build: againAfterChange(engine.build) };
+}
+
+/** A build looks for its results before it holds the store; when some of them are removed meanwhile, it begins again. */
+function againAfterChange(build: Engine["build"]): Engine["build"] {
+  return async (request, sink, signal) => {
+    try {
+      return await build(request, sink, signal);
+    } catch (error) {
+      if (!(error instanceof StoreChanged)) throw error;
+      return build(request, sink, signal);
+    }
   };
 }
 

@@ -38,8 +38,10 @@ export class StepOps {
     return graph.vertices.map((vertex) => createStepOp(vertex, this.#stepOf(vertex)));
   }
 
-  /** Writes down the digests of context files that were computed, for the next build. */
-  saveStatCaches(): void {
+  /** Writes down the digests of context files that were computed, for the next build; the store is held for that. */
+  async saveStatCaches(hold: () => Promise<void>): Promise<void> {
+    if (this.#statCacheRows.size === 0) return;
+    await hold();
     for (const [file, rows] of this.#statCacheRows) mergeStatCache(file, rows);
     this.#statCacheRows.clear();
   }

@@ -16,6 +16,7 @@ export function storedHttpNotes(store: Store): HttpNotes {
       return bytes === null ? null : parseNote(bytes.toString("utf8"));
     },
     async save(url, note) {
+      await store.hold();
       await replaceFile(fileOf(url), `${JSON.stringify(note)}\n`, store.paths.temporary, "eventual");
     },
   };

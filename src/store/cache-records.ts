@@ -53,6 +53,7 @@ export class CacheRecords {
       description,
       inputs,
     };
+    await this.#paths.hold();
     await writeRecord(this.#paths.cacheRecord(key), stored, this.#paths.temporary, "eventual");
   }
 
@@ -69,6 +70,7 @@ export class CacheRecords {
 
   /** Notes that what `key` stands for is found under `target`. */
   async saveAlias(key: CacheKey, target: CacheKey): Promise<void> {
+    await this.#paths.hold();
     await writeRecord(this.#paths.cacheAlias(key), { key, target }, this.#paths.temporary, "eventual");
   }
 }

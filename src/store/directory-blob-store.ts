@@ -29,7 +29,7 @@ export class DirectoryBlobStore implements BlobStore {
         if (isMissing(error)) return false;
         throw error;
       }
-      await this.quarantine(blob.digest);
+      if (this.#paths.isLocked) await this.quarantine(blob.digest);
       return false;
     });
   }
@@ -39,6 +39,7 @@ export class DirectoryBlobStore implements BlobStore {
       await bytes[Symbol.asyncIterator]().return?.();
       return;
     }
+    await this.#paths.hold();
     const draft = join(this.#paths.temporary, `blob-${randomBytes(8).toString("hex")}`);
     try {
       await writeVerified(draft, blob, bytes, signal);
@@ -51,8 +52,9 @@ export class DirectoryBlobStore implements BlobStore {
 
   async putBytes(bytes: Uint8Array): Promise<Digest> {
     const digest = digestOf(bytes);
-    if (!(await this.has({ digest, size: bytes.length })))
-      await replaceFile(this.path(digest), bytes, this.#paths.temporary, "durable");
+    if (await this.has({ digest, size: bytes.length })) return digest;
+    await this.#paths.hold();
+    await replaceFile(this.path(digest), bytes, this.#paths.temporary, "durable");
     return digest;
   }
 
@@ -97,6 +99,7 @@ export class DirectoryBlobStore implements BlobStore {
   }
 
   async #reportBroken(digest: Digest, got: Digest): Promise<never> {
+    await this.#paths.hold();
     await this.quarantine(digest);
     throw new BuildError("BLOB_DIGEST_MISMATCH", `stored blob ${digest}: digest mismatch: got ${got}, want ${digest}`, {
       hint: "the blob was set aside; the next build gets it again",

@@ -31,13 +31,14 @@ export class DirectoryLayerStore implements LayerStore {
   readonly #records: LayerRecords;
   readonly #files: LayerFiles;
   readonly #flights = new SingleFlight();
-  /** Layers found to be there. While a store is open nobody removes any, so they are until one is set aside. */
+  /** Layers found to be there. While a store is held nobody removes any, so they are until one is set aside. */
   readonly #known = new Set<DiffId>();
   /** Where their forms are: a step asks for those of every layer below it. */
   readonly #readable = new Map<DiffId, LayerLocation>();
   readonly #directories = new Map<DiffId, string>();
 
   constructor(paths: StorePaths, blobs: BlobStore, conversions: LayerConversions, fetcher: RemoteFetcher) {
+    paths.recheckWhenHeld(() => this.#isAllStillThere());
     this.#paths = paths;
     this.#blobs = blobs;
     this.#conversions = conversions;
@@ -47,6 +48,7 @@ export class DirectoryLayerStore implements LayerStore {
   }
 
   async makeTemporary(): Promise<string> {
+    await this.#paths.hold();
     const path = join(this.#paths.temporary, `layer-${randomBytes(6).toString("hex")}`);
     await withStorageErrors(path, () => mkdir(path, { mode: 0o700 }));
     return path;
@@ -105,9 +107,18 @@ export class DirectoryLayerStore implements LayerStore {
     return isThere;
   }
 
+  /** Whether the layers found before the store was held are still there. */
+  async #isAllStillThere(): Promise<boolean> {
+    const found = [...this.#known];
+    this.#known.clear();
+    for (const diffId of found) if (!(await this.has(diffId))) return false;
+    return true;
+  }
+
   async readable(diffId: DiffId, signal: AbortSignal): Promise<LayerLocation> {
     const known = this.#readable.get(diffId);
     if (known !== undefined) return known;
+    await this.#paths.hold();
     return this.#flights.run(`readable ${diffId}`, signal, async (signal) => {
       const location = await this.#makeReadable(diffId, signal);
       this.#readable.set(diffId, location);
@@ -118,6 +129,7 @@ export class DirectoryLayerStore implements LayerStore {
   async directory(diffId: DiffId, signal: AbortSignal): Promise<string> {
     const known = this.#directories.get(diffId);
     if (known !== undefined) return known;
+    await this.#paths.hold();
     return this.#flights.run(`directory ${diffId}`, signal, async (signal) => {
       const directory = await this.#makeDirectory(diffId, signal);
       this.#directories.set(diffId, directory);
@@ -135,6 +147,7 @@ export class DirectoryLayerStore implements LayerStore {
   }
 
   async blob(diffId: DiffId, format: BlobFormat, signal: AbortSignal, force = false): Promise<Descriptor> {
+    await this.#paths.hold();
     const key = `blob ${diffId} ${format.compression} ${format.level} ${force}`;
     return this.#flights.run(key, signal, async (signal) => {
       const stored = await this.#storedBlobs(diffId);

@@ -1,10 +1,13 @@
+import { readdirSync } from "node:fs";
 import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { canonicalJson, type JsonValue } from "../base/canonical-json.ts";
 import { type DiffId, type Digest, hexOf, parseDiffId, parseDigest } from "../base/digest.ts";
 import { BuildError, isBuildError } from "../base/errors.ts";
 import type { Platform } from "../image/platform.ts";
-import { removeFile } from "./atomic-file.ts";
+import { ignoreMissing, removeFile } from "./atomic-file.ts";
 import { RecordFields } from "./record-fields.ts";
-import { readRecord, writeRecord } from "./record-file.ts";
+import { readExpendableRecord, readRecord, writeRecord } from "./record-file.ts";
 import { fileNameOf } from "./reference-file-name.ts";
 import { withStorageErrors } from "./storage-error.ts";
 import type { StorePaths } from "./store-paths.ts";
@@ -35,7 +38,10 @@ export class ImageStore {
     this.#paths = paths;
   }
 
-  /** Makes `reference` stand for the image, whatever it stood for before. Configs and layers must be in the store. */
+  /**
+   * Makes `reference` stand for the image, whatever it stood for before. Configs and layers must be in the store. Of an
+   * image it stands for already the time may be kept, and nothing be written.
+   */
   async tag(reference: string, image: Omit<StoredImage, "reference">): Promise<void> {
     const stored = {
       reference,
@@ -53,6 +59,8 @@ export class ImageStore {
       createdAtMs: image.createdAtMs,
       manifests: image.manifests,
     };
+    if (await this.#isTagged(reference, stored)) return;
+    await this.#paths.hold();
     await writeRecord(this.#pathOf(reference), stored, this.#paths.temporary, "durable");
   }
 
@@ -108,6 +116,31 @@ export class ImageStore {
     if (image === null) return false;
     await removeFile(this.#pathOf(reference));
     return true;
+  }
+
+  /**
+   * Whether `reference` stands for the image already; then only the time would change, and nothing is written. Where
+   * others push, the time decides between what they pushed and what was built.
+   */
+  async #isTagged(reference: string, image: { readonly [member: string]: JsonValue }): Promise<boolean> {
+    const timeless = (members: { readonly [member: string]: JsonValue }): string =>
+      canonicalJson({ ...members, createdAtMs: null });
+    if (this.#isPushedTo()) return false;
+    const known = await readExpendableRecord(this.#pathOf(reference), (fields) => ({
+      reference: fields.json("reference"),
+      platforms: fields.json("platforms"),
+      manifests: fields.json("manifests"),
+    }));
+    return known !== null && timeless(known) === timeless(image);
+  }
+
+  #isPushedTo(): boolean {
+    try {
+      return readdirSync(join(this.#paths.root, "repositories")).length > 0;
+    } catch (error) {
+      ignoreMissing(error);
+      return false;
+    }
   }
 
   #pathOf(reference: string): string {

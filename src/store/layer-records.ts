@@ -43,6 +43,7 @@ export class LayerRecords {
 
   async saveLayer(diffId: DiffId, { sizeBytes, indexDigest }: LayerRecord): Promise<void> {
     const path = this.#paths.layerFile(diffId, "layer.json");
+    await this.#paths.hold();
     await writeRecord(path, { diffId, sizeBytes, indexDigest }, this.#paths.temporary, "eventual");
   }
 
@@ -67,6 +68,7 @@ export class LayerRecords {
       format: format === null ? null : { compression: format.compression, level: format.level },
     }));
     const path = this.#paths.layerFile(diffId, "blobs.json");
+    await this.#paths.hold();
     await writeRecord(path, { diffId, blobs }, this.#paths.temporary, "eventual");
   }
 
@@ -90,6 +92,7 @@ export class LayerRecords {
     if (known.some(isSame)) return;
     const blobs = [added, ...known].slice(0, maxOrigins).map(({ blob, origin }) => ({ blob: plainBlob(blob), origin }));
     const path = this.#paths.layerFile(diffId, "remote.json");
+    await this.#paths.hold();
     await writeRecord(path, { diffId, blobs }, this.#paths.temporary, "eventual");
   }
 }

@@ -10,11 +10,12 @@ import { makeDirectories } from "./make-directories.ts";
 import { Pins } from "./pins.ts";
 import { Repositories } from "./repositories.ts";
 import { systemErrorCode, withStorageErrors } from "./storage-error.ts";
-import { lockShared, type StoreLock } from "./store-lock.ts";
+import { LockedStoreHold } from "./store-hold.ts";
+import type { StoreLock } from "./store-lock.ts";
 import { StorePaths } from "./store-paths.ts";
-import { makeTemporaryDirectory, sweepTemporaryDirectories } from "./temporary-directory.ts";
+import { nameTemporaryDirectory } from "./temporary-directory.ts";
 
-/** A store that this process has opened. While it is open, nobody removes anything from it. */
+/** A store that this process has opened. While it is held, nobody removes anything from it. */
 export interface Store {
   /** Absolute path. */
   readonly root: string;
@@ -29,7 +30,10 @@ export interface Store {
   readonly mountsDirectory: string;
   /** For stat caches: one file a context. */
   readonly contextsDirectory: string;
+  /** Of a store that is held. */
   readonly lock: StoreLock;
+  /** Holds the store, if it is not held yet. Rejects as `StoreHold.take`. */
+  hold(): Promise<void>;
   /** Lets go of the store and removes what was left unfinished. */
   close(): Promise<void>;
 }
@@ -51,38 +55,38 @@ const directories = [
 ] as const;
 
 /**
- * Opens the store in directory `root`, making it on first use. Costs a few system calls, whatever is in the store.
- * Throws STORE_UNWRITABLE, STORE_NO_SPACE, STORE_TOO_NEW for a store of a later version, STORE_LOCKED.
+ * Opens the store in directory `root`, making it on first use, and holds it. Costs a few system calls, whatever is in
+ * the store. Throws STORE_UNWRITABLE, STORE_NO_SPACE, STORE_TOO_NEW for a store of a later version, STORE_LOCKED.
  */
 export async function openStore(root: string): Promise<Store> {
+  const store = await openUnheldStore(root);
+  await store.hold();
+  return store;
+}
+
+/** As `openStore`, for somebody who may only read: the store is held as soon as something is to be written or used. */
+export async function openUnheldStore(root: string): Promise<Store> {
   const path = resolve(root);
   if (!(await hasFormat(path))) await createStore(path);
-  const lock = await lockShared(join(path, "lock"));
-  try {
-    const temporary = await makeTemporaryDirectory(join(path, "tmp"));
-    const sweep = sweepTemporaryDirectories(join(path, "tmp"));
-    const paths = new StorePaths(path, temporary.path);
-    return {
-      root: path,
-      paths,
-      blobs: new DirectoryBlobStore(paths),
-      images: new ImageStore(paths),
-      pins: new Pins(paths),
-      containers: new ContainerStore(paths),
-      repositories: new Repositories(paths),
-      mountsDirectory: join(path, "mounts"),
-      contextsDirectory: join(path, "contexts"),
-      lock,
-      async close() {
-        await sweep;
-        await temporary.remove();
-        lock.release();
-      },
-    };
-  } catch (error) {
-    lock.release();
-    throw error;
-  }
+  const temporary = nameTemporaryDirectory(join(path, "tmp"));
+  const hold = new LockedStoreHold(path, temporary);
+  const paths = new StorePaths(path, temporary.path, hold);
+  return {
+    root: path,
+    paths,
+    blobs: new DirectoryBlobStore(paths),
+    images: new ImageStore(paths),
+    pins: new Pins(paths),
+    containers: new ContainerStore(paths),
+    repositories: new Repositories(paths),
+    mountsDirectory: join(path, "mounts"),
+    contextsDirectory: join(path, "contexts"),
+    get lock() {
+      return hold.lock;
+    },
+    hold: () => hold.take(),
+    close: () => hold.release(),
+  };
 }
 
 /** False when there is no store yet. */
@@ -123,8 +127,9 @@ async function createStore(root: string): Promise<void> {
   });
   // Last, because it says that the rest is there.
   // The draft lies in a directory with an owner, so that a later open sweeps it if this process is killed here.
-  const temporary = await makeTemporaryDirectory(join(root, "tmp"));
+  const temporary = nameTemporaryDirectory(join(root, "tmp"));
   try {
+    await temporary.make();
     await replaceFile(join(root, "format"), `tsbuild store ${formatVersion}\n`, temporary.path, "durable");
   } finally {
     await temporary.remove();

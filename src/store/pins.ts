@@ -30,6 +30,7 @@ export class Pins {
   async save(pin: Pin): Promise<void> {
     const { reference, platform, digest, manifest, imageId, resolvedAtMs } = pin;
     const stored = { reference, platform, digest, manifest, imageId, resolvedAtMs };
+    await this.#paths.hold();
     await writeRecord(this.#pathOf(reference, platform), stored, this.#paths.temporary, "eventual");
   }
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type CacheKey, type DiffId, type Digest, hexOf } from "../base/digest.ts";
+import { alwaysHeld, type StoreHold } from "./store-hold.ts";
 
 /** The files of `layers/<hex>/` (docs/store.md). */
 export type LayerFileName = "index" | "tar" | "dir" | "layer.json" | "blobs.json" | "remote.json" | "boot-id";
@@ -7,12 +8,29 @@ export type LayerFileName = "index" | "tar" | "dir" | "layer.json" | "blobs.json
 /** Where things lie below the root of a store (docs/store.md). */
 export class StorePaths {
   readonly root: string;
-  /** Directory of this process below `tmp/`; removed when the process is gone. */
+  /** Directory of this process below `tmp/`, there as soon as the store is held; removed when the process is gone. */
   readonly temporary: string;
+  readonly #hold: StoreHold;
 
-  constructor(root: string, temporary: string) {
+  constructor(root: string, temporary: string, hold: StoreHold = alwaysHeld) {
     this.root = root;
     this.temporary = temporary;
+    this.#hold = hold;
+  }
+
+  /** Resolves as soon as the store is held: before that, nothing is written to it. Rejects as `StoreHold.take`. */
+  hold(): Promise<void> {
+    return this.#hold.take();
+  }
+
+  /** Whether the store is held, or only what was read before is still to be looked for again. */
+  get isLocked(): boolean {
+    return this.#hold.isLocked;
+  }
+
+  /** Says how to see whether what was read before the store was held is still there. */
+  recheckWhenHeld(isThere: () => Promise<boolean>): void {
+    this.#hold.recheck(isThere);
   }
 
   blob(digest: Digest): string {

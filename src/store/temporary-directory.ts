@@ -9,6 +9,8 @@ import { isMissing, systemErrorCode, withStorageErrors } from "./storage-error.t
 /** A directory below `tmp/` that belongs to this process. */
 export interface TemporaryDirectory {
   readonly path: string;
+  /** Makes the directory, marked as in use by a lock on a file in it for as long as this process lives. */
+  make(): Promise<void>;
   /** Removes the directory with all that is in it. */
   remove(): Promise<void>;
 }
@@ -16,23 +18,26 @@ export interface TemporaryDirectory {
 const lockName = "lock";
 const deadSuffix = ".dead";
 
-/** Makes a directory in `parent`, marked as in use by a lock on a file in it for as long as this process lives. */
-export async function makeTemporaryDirectory(parent: string): Promise<TemporaryDirectory> {
-  return withStorageErrors(parent, async () => {
-    for (;;) {
-      const path = join(parent, `${process.pid}-${randomBytes(6).toString("hex")}`);
-      await mkdir(path, { mode: 0o700 });
-      const lock = lockNewDirectory(path);
-      if (lock === null) continue;
-      return {
-        path,
-        async remove() {
-          closeSync(lock);
-          await removeDead(parent, path);
-        },
-      };
-    }
-  });
+/** Names a directory in `parent` that is not there yet. */
+export function nameTemporaryDirectory(parent: string): TemporaryDirectory {
+  const path = join(parent, `${process.pid}-${randomBytes(6).toString("hex")}`);
+  let lock: number | null = null;
+  return {
+    path,
+    make: () =>
+      withStorageErrors(parent, async () => {
+        while (lock === null) {
+          await mkdir(path, { mode: 0o700 });
+          lock = lockNewDirectory(path);
+        }
+      }),
+    async remove() {
+      if (lock === null) return;
+      closeSync(lock);
+      lock = null;
+      await removeDead(parent, path);
+    },
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
@@ -27,6 +27,13 @@ async function settle(directory: string): Promise<void> {
   const changedMs = statSync(directory).ctimeMs;
   const tickMs = changedMs % 1000 === 0 ? 2000 : 100;
   await delay(Math.max(0, changedMs + 2 * tickMs - Date.now()));
+}
+
+/** Everything below a directory with what would show that it was written to. */
+function footprint(root: string): readonly string[] {
+  return readdirSync(root, { recursive: true, encoding: "utf8" })
+    .map((name) => `${name} ${statSync(join(root, name)).ino} ${statSync(join(root, name)).ctimeMs}`)
+    .sort();
 }
 
 const whyNoTrace = ((): string | null => {
@@ -71,17 +78,21 @@ const context = (): string =>
 describe.skipIf(needsRoot !== null)(
   `a build is made again${needsRoot === null ? "" : ` (skipped: ${needsRoot})`}`,
   () => {
-    test("without changes: no step runs and no file of the context is opened for reading", async ({ skip }) => {
+    test("without changes: no step runs, no file of the context is opened, nothing is written to the store", async ({
+      skip,
+    }) => {
       if (whyNoTrace !== null) skip(whyNoTrace);
       const path = context();
       await settle(join(path, "b.txt"));
       const first = traced(path);
       expect(new Set(Object.values(await first.states))).toEqual(new Set(["DONE"]));
       expect(first.opened()).toEqual(["Dockerfile", "a.txt", "b.txt", "src/c.txt"]);
+      const before = footprint(at("store"));
       const again = traced(path);
       expect(Object.keys(await again.states).sort()).toEqual(Object.keys(await first.states).sort());
       expect(new Set(Object.values(await again.states))).toEqual(new Set(["CACHED"]));
       expect(again.opened()).toEqual(["Dockerfile"]);
+      expect(footprint(at("store"))).toEqual(before);
       expect(first.programs()).toBeGreaterThan(1);
       expect(again.programs()).toBe(1);
     });

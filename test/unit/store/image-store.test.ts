@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { digestOf, parseDiffId } from "../../../src/base/digest.ts";
@@ -32,6 +32,17 @@ describe("an image", () => {
     await stores.store.images.tag(app, imageOf("a"));
     await stores.store.images.tag(app, imageOf("b"));
     expect(await stores.store.images.list()).toEqual([{ reference: app, ...imageOf("b") }]);
+  });
+
+  test("keeps the time it got its name, and its file, when it is given that again", async () => {
+    await stores.store.images.tag(app, imageOf("a"));
+    const directory = join(stores.store.root, "images");
+    const inodes = (): readonly number[] => readdirSync(directory).map((name) => statSync(join(directory, name)).ino);
+    const before = inodes();
+    await stores.store.images.tag(app, { ...imageOf("a"), createdAtMs: 6 });
+    expect([inodes(), (await stores.store.images.get(app))?.createdAtMs]).toEqual([before, 5]);
+    await stores.store.images.tag(app, { ...imageOf("a"), createdAtMs: 6, manifests: [] });
+    expect((await stores.store.images.get(app))?.createdAtMs).toBe(6);
   });
 
   test("is listed by reference", async () => {
