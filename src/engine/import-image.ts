@@ -40,7 +40,7 @@ export async function importImage(
   signal: AbortSignal,
 ): Promise<Digest> {
   const { store, layers } = workshop;
-  const config = await planConfigChanges(request.changes, request.platform, signal);
+  const config = await planConfigChanges(request.changes, null, request.platform, signal);
   const { diffId, tarFile } = await openTar(request, workshop, signal);
   const blob = { digest: parseDigest(diffId), size: (await stat(tarFile)).size };
   await layers.importBlob(diffId, blob, () => createReadStream(tarFile, { highWaterMark: 1 << 20 }), signal);

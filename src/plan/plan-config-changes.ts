@@ -1,10 +1,11 @@
+import { digestOf } from "../base/digest.ts";
 import { BuildError, isBuildError } from "../base/errors.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import { parseDockerfile } from "../dockerfile/parse-dockerfile.ts";
 import type { ContainerConfig } from "../image/image-config.ts";
 import type { Platform } from "../image/platform.ts";
 import { planBuild } from "./plan-build.ts";
-import type { PlanSources } from "./plan-input.ts";
+import type { PlanSources, ResolvedImage } from "./plan-input.ts";
 
 /** What changes nothing but the config of an image; WORKDIR sets its member and makes no directory here. */
 const configKinds: ReadonlySet<Instruction["kind"]> = new Set([
@@ -23,16 +24,21 @@ const configKinds: ReadonlySet<Instruction["kind"]> = new Set([
 ]);
 
 /**
- * The config an image gets from `changes`, each a Dockerfile instruction; it begins as FROM scratch does. Rejects with
- * USAGE_INVALID for what is no instruction about the config.
+ * The config an image gets from `changes`, each a Dockerfile instruction; it begins as `base`, null for FROM scratch.
+ * Rejects with USAGE_INVALID for what is no instruction about the config.
  */
 export async function planConfigChanges(
   changes: readonly string[],
+  base: ContainerConfig | null,
   platform: Platform,
   signal: AbortSignal,
 ): Promise<ContainerConfig> {
+  if (base !== null && changes.length === 0) return base;
   for (const change of changes) checkChange(change);
-  const dockerfile = parseDockerfile(Buffer.from(["FROM scratch", ...changes].join("\n")), "--change");
+  // Triggers of the base are kept: no new stage begins here that they would be for.
+  const { OnBuild: triggers = [], ...start } = base ?? {};
+  const from = base === null ? "scratch" : "base";
+  const dockerfile = parseDockerfile(Buffer.from([`FROM ${from}`, ...changes].join("\n")), "--change");
   const input = {
     dockerfile,
     buildArgs: new Map(),
@@ -51,8 +57,14 @@ export async function planConfigChanges(
     entitlements: [],
   } as const;
   try {
-    const { images } = await planBuild(input, noSources, signal);
-    return images[0]?.config ?? {};
+    const { images } = await planBuild(
+      input,
+      { ...noSources, resolveImage: async () => imageOf(start, platform) },
+      signal,
+    );
+    const { OnBuild: added = [], ...config } = images[0]?.config ?? {};
+    const all = [...triggers, ...added];
+    return all.length === 0 ? config : { ...config, OnBuild: all };
   } catch (error) {
     throw isBuildError(error) ? changeError(error.message, error) : error;
   }
@@ -80,11 +92,18 @@ const changeError = (problem: string, cause?: BuildError): BuildError =>
   });
 
 const nothing = (): Promise<never> =>
+/** An image without layers that has the config; instructions about the config look at nothing else of it. */
+const imageOf = (config: ContainerConfig, platform: Platform): ResolvedImage => ({
+  reference: "base",
+  manifest: digestOf(""),
+  config: { platform, author: "", created: null, config, history: [], diffIds: [] },
+  hasLayers: false,
+});
+
   Promise.reject(new BuildError("INTERNAL", "a change of the config has no source"));
 
 /** Instructions about the config read nothing. */
-const noSources: PlanSources = {
-  resolveImage: nothing,
+const noSources: Omit<PlanSources, "resolveImage"> = {
   namedContext: nothing,
   sourceEpoch: nothing,
   isIgnored: null,

@@ -32,7 +32,7 @@ const alsoNative: ReadonlyMap<string, readonly string[]> = new Map([
 
 /**
  * Throws RUNTIME_UNAVAILABLE when programs of `platform` do not run here: neither natively nor by a handler the kernel
- * knows (binfmt_misc). `command` is what is to be run, for the message.
+ * knows (binfmt_misc). `command` says what wants to run, for the message: "RUN make".
  */
 export function requireProgramsOf(
   platform: Platform,
@@ -45,7 +45,7 @@ export function requireProgramsOf(
   if (problem === null) return;
   throw new BuildError(
     "RUNTIME_UNAVAILABLE",
-    `RUN ${command}: programs for ${formatPlatform(platform)} do not run on this ${formatPlatform(machine)} machine: ${problem}`,
+    `${command}: programs for ${formatPlatform(platform)} do not run on this ${formatPlatform(machine)} machine: ${problem}`,
     {
       hint:
         platform.os === machine.os

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { SandboxSpec } from "./sandbox-spec.ts";
 
 /** Something the machine lacks, and what to do about it. */
@@ -12,9 +13,31 @@ export interface ExitStatus {
   readonly signal: string | null;
 }
 
+/** Size of a terminal, in characters. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** A process while it runs; once it has ended nothing has an effect. */
+export interface RunningProcess {
+  /** Its number, as the host sees it. */
+  readonly pid: number;
+  /** Sends it a signal; as process 1 it only gets those it handles, but for SIGKILL and SIGSTOP. */
+  kill(signal: NodeJS.Signals): void;
+  /** Gives its terminal another size. */
+  resize(size: TerminalSize): void;
+}
+
 export interface ProcessIo {
-  /** Raw output as it comes; chunks need not end at line ends. */
+  /** Raw output as it comes; chunks need not end at line ends. With a terminal all of it is "stdout". */
   output(stream: "stdout" | "stderr", chunk: Uint8Array): void;
+  /** Its standard input; left out it is empty. */
+  readonly input?: Readable;
+  /** Makes its standard streams a terminal of this size. */
+  readonly terminal?: TerminalSize;
+  /** The program is about to run. */
+  started?(process: RunningProcess): void;
 }
 
 /** Runs one process in a fresh sandbox; nothing of it is left when the promise settles. */

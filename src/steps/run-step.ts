@@ -40,7 +40,7 @@ export function runStep(spec: SpecOf<"run">, context: StepContext, services: Run
     parents: spec.parent === null ? [] : [spec.parent],
     reads: readsOfRun(spec),
     key: async (keys, reads) => runKey(spec, parentKey(keys, spec.parent), reads),
-    checkMachine: () => services.checkPrograms(spec.platform, spec.args.join(" ")),
+    checkMachine: () => services.checkPrograms(spec.platform, `RUN ${spec.args.join(" ")}`),
 
     async hashReads(positions, inputs, signal) {
       const reads = readsOfRun(spec);

@@ -87,7 +87,7 @@ export class ContainerStore {
       noteStart: ({ pid, startedAtMs }) =>
         writeRecord(join(directory, startName), { pid, startedAtMs }, directory, "eventual"),
       noteExit: ({ exitCode, finishedAtMs }) =>
-        writeRecord(join(directory, exitName), { exitCode, finishedAtMs }, directory, "durable"),
+        writeRecord(join(directory, exitName), { exitCode, finishedAtMs }, directory, "eventual"),
       close: () => closeSync(ownLock),
     };
   }
@@ -102,12 +102,13 @@ export class ContainerStore {
   async get(id: string): Promise<StoredContainer | null> {
     const directory = this.#paths.container(id);
     // First: who holds the lock may end at any time, and notes that before it lets go.
-    const isRunning = isLocked(join(directory, lockName));
+    const isHeld = isLocked(join(directory, lockName));
     const record = await readRecord(join(directory, recordName), parseContainer);
     if (record === null) return null;
     const start = await readExpendableRecord(join(directory, startName), parseContainerStart);
     const exit = await readExpendableRecord(join(directory, exitName), parseContainerExit);
-    return { ...record, isRunning, start, exit };
+    // Somebody else who holds it, to make an image of it, runs nothing.
+    return { ...record, isRunning: isHeld && exit === null, start, exit };
   }
 
   /**
@@ -136,6 +137,16 @@ export class ContainerStore {
     const container = await this.get(await this.find(text));
     if (container !== null) return container;
     throw new BuildError("CONTAINER_NOT_FOUND", `container ${JSON.stringify(text)}: was removed just now`);
+  }
+
+  /** Keeps a container that does not run as it is, until what is returned is called. Throws CONTAINER_IN_USE. */
+  hold(id: string): () => void {
+    const fd = openSync(join(this.#paths.container(id), lockName), "r");
+    if (tryLock(fd, "exclusive")) return () => closeSync(fd);
+    closeSync(fd);
+    throw new BuildError("CONTAINER_IN_USE", `container ${id.slice(0, 12)}: is running`, {
+      hint: "let its program end first",
+    });
   }
 
   /**

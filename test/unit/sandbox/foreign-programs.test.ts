@@ -41,9 +41,9 @@ describe("programs of another platform", () => {
     return directory;
   };
   const check = (platform: string, directory: string, machine: Platform = amd64): unknown =>
-    thrownBy(() => requireProgramsOf(parsePlatform(platform), "make", machine, directory));
+    thrownBy(() => requireProgramsOf(parsePlatform(platform), "RUN make", machine, directory));
   const runs = (platform: string, directory: string, machine?: Platform): void =>
-    requireProgramsOf(parsePlatform(platform), "make", machine, directory);
+    requireProgramsOf(parsePlatform(platform), "RUN make", machine, directory);
 
   test.each([
     ["linux/amd64", amd64],
