@@ -5,12 +5,14 @@ import type { DiffId, Digest } from "../base/digest.ts";
 import { BuildError, isBuildError, kindOf } from "../base/errors.ts";
 import type { Descriptor } from "../image/descriptor.ts";
 import { type Compression, mediaTypes } from "../image/media-types.ts";
+import { noBlocks, withLevel } from "../layer/compress-blocks.ts";
 import { fileChunks } from "../layer/file-chunks.ts";
 import type { LayerLocation } from "../layer/layer-location.ts";
 import type { PackedLayer } from "../layer/layer-writer.ts";
 import { detectCompression } from "../layer/magic.ts";
 import { hasFormat } from "./blob-format.ts";
 import type { BlobIdentity, BlobStore } from "./blob-store.ts";
+import { BlockNotes } from "./block-notes.ts";
 import type { LayerConversions } from "./layer-conversions.ts";
 import { LayerFiles } from "./layer-files.ts";
 import { type KnownBlob, LayerRecords, type RemoteBlob } from "./layer-records.ts";
@@ -30,6 +32,7 @@ export class DirectoryLayerStore implements LayerStore {
   readonly #fetcher: RemoteFetcher;
   readonly #records: LayerRecords;
   readonly #files: LayerFiles;
+  readonly #blockNotes: BlockNotes;
   readonly #flights = new SingleFlight();
   /** Layers found to be there. While a store is held nobody removes any, so they are until one is set aside. */
   readonly #known = new Set<DiffId>();
@@ -45,6 +48,7 @@ export class DirectoryLayerStore implements LayerStore {
     this.#fetcher = fetcher;
     this.#records = new LayerRecords(paths);
     this.#files = new LayerFiles(paths, this.#records);
+    this.#blockNotes = new BlockNotes(paths);
   }
 
   async makeTemporary(): Promise<string> {
@@ -296,10 +300,14 @@ export class DirectoryLayerStore implements LayerStore {
     const temporary = await this.makeTemporary();
     try {
       const file = join(temporary, "blob");
-      const { digest, size } = await this.#conversions.compress(layer, format, file, signal);
-      const blob = { mediaType: layerMediaTypes[format.compression], digest, size };
+      const { compression, level } = format;
+      const blocks = compression === "none" ? null : withLevel(compression, level);
+      const known = blocks === null ? noBlocks : await this.#blockNotes.known(blocks);
+      const written = await this.#conversions.compress(layer, format, known, file, signal);
+      const blob = { mediaType: layerMediaTypes[compression], digest: written.digest, size: written.size };
       if (!(await this.#blobs.has(blob))) await this.#blobs.adopt(blob, file);
       await this.#records.addBlob(diffId, { blob, format });
+      if (blocks !== null) await this.#blockNotes.save(diffId, blocks, written);
       return blob;
     } catch (error) {
       throw await this.#afterFailure(layer, error);

@@ -1,8 +1,10 @@
 import type { DiffId } from "../base/digest.ts";
+import type { KnownBlocks } from "../layer/compress-blocks.ts";
 import type { LayerLocation } from "../layer/layer-location.ts";
 import type { PackedLayer } from "../layer/layer-writer.ts";
 import type { BlobIdentity } from "./blob-store.ts";
 import type { BlobFormat } from "./layer-store.ts";
+import type { WrittenBlob } from "./write-blob.ts";
 
 /** What unpacking is to make: new files and a new directory; null for what is not wanted. */
 export interface WantedForms {
@@ -25,6 +27,15 @@ export interface LayerConversions {
   isCanonical(layer: LayerLocation): Promise<boolean>;
   /** The bytes of the tar, from the tar or from a canonical directory. Fails after the last byte when they are not the diffID. */
   streamTar(layer: LayerLocation, signal: AbortSignal): AsyncIterable<Uint8Array>;
-  /** Writes the layer as a blob to the new file `into`, flushed to disk. The bytes depend on layer and format alone. */
-  compress(layer: LayerLocation, format: BlobFormat, into: string, signal: AbortSignal): Promise<BlobIdentity>;
+  /**
+   * Writes the layer as a blob to the new file `into`, flushed to disk. The bytes depend on layer and format alone;
+   * what `known` has of them is not compressed again.
+   */
+  compress(
+    layer: LayerLocation,
+    format: BlobFormat,
+    known: KnownBlocks,
+    into: string,
+    signal: AbortSignal,
+  ): Promise<WrittenBlob>;
 }

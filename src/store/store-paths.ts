@@ -3,7 +3,15 @@ import { type CacheKey, type DiffId, type Digest, hexOf } from "../base/digest.t
 import { alwaysHeld, type StoreHold } from "./store-hold.ts";
 
 /** The files of `layers/<hex>/` (docs/store.md). */
-export type LayerFileName = "index" | "tar" | "dir" | "layer.json" | "blobs.json" | "remote.json" | "boot-id";
+export type LayerFileName =
+  | "index"
+  | "tar"
+  | "dir"
+  | "layer.json"
+  | "blobs.json"
+  | "blocks.json"
+  | "remote.json"
+  | "boot-id";
 
 /** Where things lie below the root of a store (docs/store.md). */
 export class StorePaths {

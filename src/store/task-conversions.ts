@@ -1,10 +1,10 @@
 import { availableParallelism } from "node:os";
 import { BuildError } from "../base/errors.ts";
 import type { TaskRunner } from "../base/task.ts";
-import { compressBlocks } from "../layer/compress-blocks.ts";
+import { type CompressedPart, compressBlocks, withLevel } from "../layer/compress-blocks.ts";
 import type { OverlayXattrs } from "../layer/directory-writer.ts";
 import { readLayerIndex } from "../layer/layer-index.ts";
-import { streamLayerTar } from "../layer/stream-layer-tar.ts";
+import { passLayerTar, streamLayerTar } from "../layer/stream-layer-tar.ts";
 import { unpackLayerTask } from "../layer/unpack-layer.ts";
 import type { LayerConversions } from "./layer-conversions.ts";
 import { writeBlob } from "./write-blob.ts";
@@ -17,18 +17,24 @@ export function taskConversions(runner: TaskRunner, overlayXattrs: OverlayXattrs
       return runner.run(unpackLayerTask, { source, blob: identity, diffId, ...wanted, overlayXattrs }, signal);
     },
     isCanonical: async ({ indexFile }) => readLayerIndex(indexFile).isCanonical,
-    async *streamTar(layer, signal) {
-      for (const chunk of streamLayerTar(layer)) {
-        if (signal.aborted) throw new BuildError("BUILD_CANCELLED", "the build was cancelled");
-        yield chunk;
-      }
-    },
-    compress(layer, { compression, level }, into, signal) {
-      const tar = this.streamTar(layer, signal);
-      if (compression === "none") return writeBlob(tar, into);
+    streamTar: (layer, signal) => cancellable(streamLayerTar(layer), signal),
+    compress(layer, { compression, level }, known, into, signal) {
+      const tar = cancellable(passLayerTar(layer), signal);
+      if (compression === "none") return writeBlob(asParts(tar), into);
       // Twice as many blocks as cores: none waits while this thread reads the next ones.
       const parallel = 2 * availableParallelism();
-      return writeBlob(compressBlocks(tar, { compression, level }, runner, parallel, signal), into);
+      return writeBlob(compressBlocks(tar, withLevel(compression, level), known, runner, parallel, signal), into);
     },
   };
+}
+
+async function* cancellable(chunks: Iterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+  for (const chunk of chunks) {
+    if (signal.aborted) throw new BuildError("BUILD_CANCELLED", "the build was cancelled");
+    yield chunk;
+  }
+}
+
+async function* asParts(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<CompressedPart, void> {
+  for await (const bytes of chunks) yield { bytes, block: null };
 }

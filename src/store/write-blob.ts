@@ -2,25 +2,38 @@ import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { digestFromHex } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
+import type { CompressedBlock, CompressedPart } from "../layer/compress-blocks.ts";
 import type { BlobIdentity } from "./blob-store.ts";
 import { storageError, withStorageErrors } from "./storage-error.ts";
 
-/** Writes `chunks` to the new file `into`, flushed to disk, and finds out their digest. */
-export async function writeBlob(chunks: AsyncIterable<Uint8Array>, into: string): Promise<BlobIdentity> {
+/** A block of a blob, and where in the blob it begins. */
+export interface PlacedBlock extends CompressedBlock {
+  readonly offset: number;
+}
+
+export interface WrittenBlob extends BlobIdentity {
+  /** In the order they have in the blob. */
+  readonly blocks: readonly PlacedBlock[];
+}
+
+/** Writes `parts` to the new file `into`, flushed to disk, and finds out the digest of it all. */
+export async function writeBlob(parts: AsyncIterable<CompressedPart>, into: string): Promise<WrittenBlob> {
   const hash = createHash("sha256");
+  const blocks: PlacedBlock[] = [];
   let size = 0;
   const file = await withStorageErrors(into, () => open(into, "wx", 0o600));
   try {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      size += chunk.length;
-      await withStorageErrors(into, () => file.writeFile(chunk));
+    for await (const { bytes, block } of parts) {
+      hash.update(bytes);
+      if (block !== null) blocks.push({ ...block, offset: size });
+      size += bytes.length;
+      await withStorageErrors(into, () => file.writeFile(bytes));
     }
     await withStorageErrors(into, () => file.sync());
   } finally {
     await file.close();
   }
-  return { digest: digestFromHex(hash.digest("hex")), size };
+  return { digest: digestFromHex(hash.digest("hex")), size, blocks };
 }
 
 /**

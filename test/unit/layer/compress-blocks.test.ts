@@ -3,20 +3,17 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { TaskRunner } from "../../../src/base/task.ts";
 import { compressBlock, compressBlockTask } from "../../../src/layer/compress-block.ts";
-import { compressBlocks } from "../../../src/layer/compress-blocks.ts";
+import { type BlockFormat, compressBlocks, noBlocks, withLevel } from "../../../src/layer/compress-blocks.ts";
 import { compressZstd } from "../../../src/layer/zstd.ts";
 import { bindTask, functionRunner } from "../../support/function-runner.ts";
 
 const runner = functionRunner(bindTask(compressBlockTask, compressBlock));
-const gzip = { compression: "gzip", level: null } as const;
+const gzip = withLevel("gzip", null);
 
-async function compressed(
-  chunks: readonly Uint8Array[],
-  parallel = 2,
-  format: { compression: "gzip" | "zstd"; level: number | null } = gzip,
-): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  for await (const part of compressBlocks(chunks, format, runner, parallel)) parts.push(part);
+async function compressed(chunks: readonly Uint8Array[], parallel = 2, format: BlockFormat = gzip): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const { bytes } of compressBlocks(chunks, format, noBlocks, runner, parallel))
+    parts.push(Buffer.from(bytes));
   return Buffer.concat(parts);
 }
 
@@ -53,7 +50,7 @@ describe("gzip", () => {
 });
 
 test("zstd comes as frames, or is refused by a Node that has none", async () => {
-  const attempt = compressed([text], 2, { compression: "zstd", level: null });
+  const attempt = compressed([text], 2, withLevel("zstd", null));
   if (compressZstd === null) await expect(attempt).rejects.toMatchObject({ code: "EXPORT_UNSUPPORTED" });
   else expect((await attempt).toString("hex", 0, 4)).toBe("28b52ffd");
 });
@@ -72,8 +69,8 @@ test("not more blocks are read ahead than may run", async () => {
       return result;
     },
   };
-  for await (const _part of compressBlocks([text, text, text], gzip, counting, 3));
-  expect([started, finished]).toEqual([11, 11]);
+  for await (const _part of compressBlocks([text, text, text], gzip, noBlocks, counting, 3));
+  expect([started, finished]).toEqual([6, 6]);
   expect(most).toBeLessThanOrEqual(3);
 });
 
@@ -86,7 +83,7 @@ test("a failing block fails all, once", async () => {
     },
   };
   const all = async (): Promise<void> => {
-    for await (const _part of compressBlocks([text], gzip, failing, 4));
+    for await (const _part of compressBlocks([text], gzip, noBlocks, failing, 4));
   };
   await expect(all()).rejects.toThrow("block 1");
 });
