@@ -15,6 +15,7 @@ import {
   parsePairs,
   parseSecrets,
   parseSize,
+  parseSquash,
   parseSsh,
   parseUlimits,
 } from "./build-flags.ts";
@@ -26,6 +27,7 @@ import { quietRenderer } from "./progress/quiet-renderer.ts";
 import { createRawJsonRenderer } from "./progress/rawjson-renderer.ts";
 import { createTtyRenderer } from "./progress/tty-renderer.ts";
 import { renderError } from "./render-error.ts";
+import { renderSquash } from "./render-squash.ts";
 import { renderWarnings } from "./render-warnings.ts";
 import { ReportedError } from "./reported-error.ts";
 import { storeRoot } from "./store-root.ts";
@@ -69,6 +71,8 @@ export async function runBuild(context: string, options: BuildOptions): Promise<
 function emitResult(receipt: BuildReceipt, sink: ProgressSink): void {
   const atMs = Date.now();
   for (const warning of receipt.warnings) sink.emit({ kind: "warning", atMs, ...warning });
+  for (const report of receipt.squashed)
+    sink.emit({ kind: "output", atMs, summary: renderSquash(report), manifest: null });
   for (const { summary, manifest } of receipt.outputs) sink.emit({ kind: "output", atMs, summary, manifest });
 }
 
@@ -81,6 +85,7 @@ async function report(
   const isQuiet = options.quiet === true;
   if (!isQuiet && options.progress !== "rawjson") {
     toStderr(renderWarnings(receipt.warnings));
+    for (const squashed of receipt.squashed) toStderr(`${renderSquash(squashed)}\n`);
     for (const output of receipt.outputs) toStderr(`${output.summary}\n`);
   }
   const imageIds = receipt.images.map(({ imageId }) => imageId).join("\n");
@@ -149,6 +154,7 @@ export function toRequest(context: string, options: BuildOptions): BuildRequest 
     namedContexts: parseNamedContexts(options.buildContext),
     outputs: outputsOf(options),
     entitlements: options.allow.map(parseEntitlement),
+    squash: options.squash === undefined ? null : parseSquash(options.squash),
     jobs: options.jobs === undefined ? defaultJobs() : parseJobs(options.jobs),
   };
 }

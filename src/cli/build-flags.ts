@@ -1,5 +1,5 @@
 import { BuildError } from "../base/errors.ts";
-import type { BuildRequest, SshSource } from "../engine/build-request.ts";
+import type { BuildRequest, SquashChoice, SshSource } from "../engine/build-request.ts";
 import { type AnnotationLevel, annotationPlatform, type OutputAnnotation } from "../output/output-annotation.ts";
 import type { SecretSource } from "../steps/run/secrets.ts";
 
@@ -143,6 +143,14 @@ export function parseSecrets(
     // As docker does: the variable of that name if there is one, otherwise the file.
     return Object.hasOwn(environment, id) ? { id, kind: "env", name: id } : { id, kind: "file", path: id };
   });
+}
+
+/** `--squash`: `new`, `all` or `from:STAGE`. */
+export function parseSquash(value: string): SquashChoice {
+  if (value === "new" || value === "all") return { kind: value };
+  const [, name] = /^from:(.+)$/s.exec(value) ?? [];
+  if (name !== undefined) return { kind: "stage", name };
+  throw invalid("squash", value, "want new, all or from:STAGE");
 }
 
 /** `default`, `id`, or `id=socket`; without a socket the agent of `SSH_AUTH_SOCK` is meant. */

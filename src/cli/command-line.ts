@@ -32,6 +32,7 @@ export interface BuildOptions extends GlobalOptions {
   readonly output: readonly string[];
   readonly push?: boolean;
   readonly allow: readonly string[];
+  readonly squash?: string;
   readonly iidfile?: string;
   readonly metadataFile?: string;
   readonly quiet?: boolean;
@@ -93,6 +94,12 @@ export interface CatOptions extends GlobalOptions {
   readonly platform?: string;
 }
 
+export interface SquashOptions extends GlobalOptions {
+  readonly tag: readonly string[];
+  readonly from?: string;
+  readonly quiet?: boolean;
+}
+
 export interface DiffOptions extends GlobalOptions {
   readonly platform?: string;
 }
@@ -111,6 +118,7 @@ export interface CommandHandlers extends ImageHandlers {
   ls(place: string, options: LsOptions): Promise<void>;
   cat(place: string, options: CatOptions): Promise<void>;
   diff(before: string, after: string, options: DiffOptions): Promise<void>;
+  squash(image: string, options: SquashOptions): Promise<void>;
   prune(options: PruneOptions): Promise<void>;
   du(options: DuOptions): Promise<void>;
   debugInstructions(file: string, options: GlobalOptions): Promise<void>;
@@ -162,12 +170,18 @@ export async function runCommandLine(
 ): Promise<void> {
   const program = createProgram(handlers, streams);
   try {
-    await program.parseAsync(withPlainBooleans(args, program), { from: "user" });
+    await program.parseAsync(withPlainBooleans(withSquashValue(args), program), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
     throw usageError(error, args, program);
   }
+}
+
+/** `--squash` takes a value only behind "=": what stands behind it is the context. */
+function withSquashValue(args: readonly string[]): string[] {
+  const end = args.indexOf("--");
+  return args.map((arg, at) => (arg === "--squash" && (end < 0 || at < end) ? "--squash=new" : arg));
 }
 
 /** `--human=false`, as Go's programs take it: `--no-human`; `=true` is the option alone. */
@@ -288,6 +302,14 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
     .argument("<after>", "the image it is compared with")
     .option("--platform <os/arch[/variant]>", "the platform, where images have several")
     .action((before: string, after: string, options: DiffOptions) => handlers.diff(before, after, options));
+  command("squash", "merge the layers of an image into one")
+    .argument("<image>", "reference, image ID or the beginning of one")
+    .addOption(
+      repeatable("-t, --tag <reference>", "name of the new image, repeatable (default: the name it is asked by)"),
+    )
+    .option("--from <layer>", "merge only the last layers: how many, or the diffID or image they stand on")
+    .option("-q, --quiet", "print the image ID only")
+    .action((image: string, options: SquashOptions) => handlers.squash(image, options));
   command("prune", "remove build cache that nothing needs")
     .option("-a, --all", "remove all build cache; images stay")
     .option("--containers", "remove containers too that do not run")
@@ -344,6 +366,10 @@ function addBuild(program: Command, handlers: CommandHandlers): void {
       "answer a question instead of building: check, outline (what can be given to it), targets (what can be built)",
     )
     .addOption(repeatableList("--allow <entitlement>", "allow network.host or security.insecure to RUN"))
+    .option(
+      "--squash <new|all|from:stage>",
+      "merge layers of the image: those this build makes (new, also --squash alone), all, or those made after a stage",
+    )
     .option("--iidfile <path>", "write the image ID to a file")
     .option("--metadata-file <path>", "write what was built to a file, as JSON")
     .option("-q, --quiet", "print the image ID only")

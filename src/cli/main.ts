@@ -32,6 +32,7 @@ const handlers: CommandHandlers = {
   ls: async (place, options) => (await import("./ls-command.ts")).runLs(place, options),
   cat: async (place, options) => (await import("./cat-command.ts")).runCat(place, options),
   diff: async (before, after, options) => (await import("./diff-command.ts")).runDiff(before, after, options),
+  squash: async (image, options) => (await import("./squash-command.ts")).runSquash(image, options),
   prune: async (options) => (await import("./prune-command.ts")).runPrune(options),
   du: async (options) => (await import("./du-command.ts")).runDu(options),
   debugInstructions: async (file) => (await import("./debug-command.ts")).printInstructions(file),

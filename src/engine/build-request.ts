@@ -7,12 +7,19 @@ import type { OutputSpec } from "../output/parse-output-flag.ts";
 import type { BuildWarning } from "../plan/build-graph.ts";
 import type { Entitlement } from "../plan/plan-input.ts";
 import type { SecretSource } from "../steps/run/secrets.ts";
+import type { SquashReport } from "./squash-layers.ts";
 
 /** An ssh agent socket forwarded under an id. */
 export interface SshSource {
   readonly id: string;
   readonly socket: string;
 }
+
+/** All layers, those this build makes, or those it makes after a stage. */
+export type SquashChoice =
+  | { readonly kind: "all" }
+  | { readonly kind: "new" }
+  | { readonly kind: "stage"; readonly name: string };
 
 /** Everything the user said about one build. */
 export interface BuildRequest {
@@ -43,6 +50,8 @@ export interface BuildRequest {
   readonly namedContexts: ReadonlyMap<string, string>;
   readonly outputs: readonly OutputSpec[];
   readonly entitlements: readonly Entitlement[];
+  /** Which layers of the image become one; null: none do. */
+  readonly squash: SquashChoice | null;
   /** How many steps run at the same time. */
   readonly jobs: number;
 }
@@ -63,5 +72,7 @@ export interface BuildReceipt {
     readonly imageId: Digest;
   }[];
   readonly outputs: readonly OutputReceipt[];
+  /** What squashing did, for each platform; empty when none was asked for. */
+  readonly squashed: readonly SquashReport[];
   readonly warnings: readonly BuildWarning[];
 }

@@ -36,7 +36,7 @@ export async function solveGraph(
   return graph.images.map((draft) => {
     const layers = draft.rootfs === null ? [] : results.get(draft.rootfs)?.layers;
     if (layers === undefined) throw new BuildError("INTERNAL", `vertex ${draft.rootfs} has no result`);
-    return { draft, layers };
+    return { draft, layers, squashed: null };
   });
 }
 

@@ -34,7 +34,7 @@ import {
   type TargetsReport,
   targetsOfRequest,
 } from "./describe-build.ts";
-import { type BuiltImage, finishImages } from "./finish-images.ts";
+import { type BuiltImage, finishImages, reportSquashes, squashImages } from "./finish-images.ts";
 import { ImageResolver } from "./image-resolver.ts";
 import { type PlanParts, planRequest } from "./plan-request.ts";
 import { pushToRegistries } from "./push-to-registries.ts";
@@ -151,9 +151,12 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
       const ops = new StepOps(context, services, sink);
       try {
         const push = pushToRegistries(openWriter, sink);
-        const built = await solveGraph(graph, ops.of(graph), request, records, sink, signal);
+        const solved = await solveGraph(graph, ops.of(graph), request, records, sink, signal);
+        const squashing = { layers, tasks, records, ignoreCache: request.noCache === true };
+        const built = request.squash === null ? solved : await squashImages(solved, request.squash, squashing, signal);
         const written = await writeOutputs(built, request, graph.epoch, store, layers, tasks, push, signal);
-        return { ...written, warnings: [...graph.warnings, ...rewriteWarnings(request, graph.epoch)] };
+        const squashed = await reportSquashes(built, layers);
+        return { ...written, squashed, warnings: [...graph.warnings, ...rewriteWarnings(request, graph.epoch)] };
       } finally {
         await ops.saveStatCaches(() => store.hold());
       }

@@ -10,12 +10,23 @@ import { rewriteTimestamps } from "../output/rewrite-timestamps.ts";
 import type { ImageDraft } from "../plan/build-graph.ts";
 import type { Snapshot } from "../steps/snapshot.ts";
 import type { LayerStore } from "../store/layer-store.ts";
+import type { SquashChoice } from "./build-request.ts";
+import {
+  reportSquash,
+  type SquashedLayers,
+  type SquashParts,
+  type SquashReport,
+  squashedConfig,
+  squashLayersFrom,
+} from "./squash-layers.ts";
 
 /** An image whose layers are made. */
 export interface BuiltImage {
   readonly draft: ImageDraft;
   /** Lowest first; those of the base image, then the new ones. */
   readonly layers: Snapshot["layers"];
+  /** What the upper ones became; null when they are left alone. */
+  readonly squashed: SquashedLayers | null;
 }
 
 /** What turns built images into the images of an output. */
@@ -44,16 +55,50 @@ export async function finishImages(
   );
 }
 
-/** Layers that no row of the build made came with the base image. */
-const baseLayersOf = ({ draft, layers }: BuiltImage): number =>
+/** Layers that are not rewritten: those no row of the build made, which came with the base image, if they are still there. */
+const baseLayersOf = ({ draft, layers, squashed }: BuiltImage): number =>
+  Math.min(baseLayerCount(draft, layers), squashed?.keptLayers ?? layers.length);
+
+/** How many layers came with the base image. */
+export const baseLayerCount = (draft: ImageDraft, layers: Snapshot["layers"]): number =>
   layers.length - draft.history.filter(({ kind }) => kind === "layer").length;
 
+/** Merges upper layers of built images as `choice` says; the layers themselves and what the cache knows of them stay. */
+export async function squashImages(
+  built: readonly BuiltImage[],
+  choice: SquashChoice,
+  parts: SquashParts,
+  signal: AbortSignal,
+): Promise<readonly BuiltImage[]> {
+  const squash = async (image: BuiltImage): Promise<BuiltImage> => {
+    const { draft, layers } = image;
+    const base = baseLayerCount(draft, layers);
+    const kept = { all: 0, new: base, stage: base + (draft.layersOfStage ?? 0) }[choice.kind];
+    const diffIds = layers.map(({ diffId }) => diffId);
+    return { ...image, squashed: await squashLayersFrom(kept, diffIds, parts, signal) };
+  };
+  return Promise.all(built.map(squash));
+}
+
+/** What squashing did to each of `built` it was asked for. */
+export async function reportSquashes(
+  built: readonly BuiltImage[],
+  layerStore: LayerStore,
+): Promise<readonly SquashReport[]> {
+  const reports = built.map(({ draft, layers, squashed }) => {
+    const diffIds = layers.map(({ diffId }) => diffId);
+    return squashed === null ? [] : [reportSquash(draft.platform, diffIds, squashed, layerStore)];
+  });
+  return Promise.all(reports.flat());
+}
+
 function assemble(
-  { draft, layers }: BuiltImage,
+  { draft, layers, squashed }: BuiltImage,
   epoch: number | null,
   annotations: readonly OutputAnnotation[],
 ): PlatformImage {
-  const image = assembleImage({ ...draft, layers, epoch });
+  const whole = assembleImage({ ...draft, layers, epoch });
+  const image = squashed === null ? whole : squashedConfig(whole, squashed);
   const config = serializeImageConfig(image);
   const own = annotations.filter((given) => given.level === "manifest" && isForPlatform(given, image.platform));
   return {

@@ -58,6 +58,7 @@ export function planInputOf(request: BuildRequest, dockerfile: Dockerfile): Plan
     ulimits: request.ulimits,
     contextNames: [...request.namedContexts.keys()],
     entitlements: request.entitlements,
+    squashAfter: request.squash?.kind === "stage" ? request.squash.name : null,
   };
 }
 

@@ -40,7 +40,7 @@ export function assembleImage(parts: ImageParts): ImageConfig {
       `image history: got ${newLayers} rows with a layer, want at most ${parts.layers.length}`,
     );
   }
-  const baseRows = pairBaseRows(base, baseLayers);
+  const baseRows = pairHistory(base, baseLayers);
   const history = [...baseRows, ...timeNewRows(fresh, parts, baseLayers, lastTime(baseRows))];
   return {
     platform: parts.platform,
@@ -52,8 +52,11 @@ export function assembleImage(parts: ImageParts): ImageConfig {
   };
 }
 
-/** Base images with too many or too few rows exist; readers of the new image count rows, so they must pair. */
-function pairBaseRows(rows: readonly HistoryRow[], layerCount: number): readonly HistoryRow[] {
+/**
+ * History rows that pair with `layerCount` layers. Images with too many or too few rows exist; whoever adds a layer must
+ * make them pair, since readers count rows.
+ */
+export function pairHistory(rows: readonly HistoryRow[], layerCount: number): readonly HistoryRow[] {
   let left = layerCount;
   const paired = rows.map((row) => {
     if (row.emptyLayer) return row;

@@ -174,6 +174,8 @@ export interface ImageDraft {
   readonly history: readonly HistoryDraft[];
   /** The vertex whose file system the image has; null for an empty one. */
   readonly rootfs: VertexId | null;
+  /** How many of the rows with a layer are those of the stage `PlanInput.squashAfter`. */
+  readonly layersOfStage?: number;
 }
 
 /** A found problem that does not stop the build. */

@@ -6,10 +6,11 @@ import type { BuildGraph, ImageDraft } from "./build-graph.ts";
 import { ContextNames } from "./context-names.ts";
 import { GraphBuilder } from "./graph-builder.ts";
 import { historyRows } from "./history-chain.ts";
+import { layersOfStage } from "./layers-of-stage.ts";
 import type { PlanInput, PlanSources } from "./plan-input.ts";
 import { type PlannedStages, planStages } from "./plan-stages.ts";
 import { PlanWarnings } from "./plan-warnings.ts";
-import { prepareImage } from "./prepare-image.ts";
+import { type PreparedImage, prepareImage } from "./prepare-image.ts";
 import { layersOf } from "./step-scope.ts";
 import { unusedBuildArgs } from "./unused-build-args.ts";
 
@@ -30,9 +31,7 @@ export async function planBuild(input: PlanInput, sources: PlanSources, signal: 
     ),
   );
   const graph = new GraphBuilder();
-  const images = prepared.map((image) =>
-    finishImage(planStages(image, input, sources, graph, warnings), image.platform),
-  );
+  const images = prepared.map((image) => finishImage(planStages(image, input, sources, graph, warnings), image));
   failOnFindings(warnings.list, options);
   const roots = images.flatMap(({ rootfs }) => (rootfs === null ? [] : [rootfs]));
   return {
@@ -54,7 +53,8 @@ async function allOrAbort<T>(signal: AbortSignal, start: (either: AbortSignal) =
   }
 }
 
-function finishImage({ build, target: draft }: PlannedStages, platform: Platform): ImageDraft {
+function finishImage({ build, drafts, target: draft }: PlannedStages, prepared: PreparedImage): ImageDraft {
+  const { platform } = prepared;
   const rootfs = layersOf(draft, build);
   for (const [name, value] of build.input.labels) draft.config.labels.set(name, value);
   const isForced = build.input.targetPlatforms.length > 0;
@@ -64,6 +64,9 @@ function finishImage({ build, target: draft }: PlannedStages, platform: Platform
     author: draft.author,
     history: historyRows(draft.history),
     rootfs,
+    ...(build.input.squashAfter === null
+      ? {}
+      : { layersOfStage: layersOfStage(build.input.squashAfter, prepared, drafts) }),
   };
 }
 

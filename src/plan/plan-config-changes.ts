@@ -55,6 +55,7 @@ export async function planConfigChanges(
     ulimits: [],
     contextNames: [],
     entitlements: [],
+    squashAfter: null,
   } as const;
   try {
     const { images } = await planBuild(

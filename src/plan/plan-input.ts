@@ -32,6 +32,8 @@ export interface PlanInput {
   /** Named contexts as the user wrote them: `name` or `name::os/arch`. */
   readonly contextNames: readonly string[];
   readonly entitlements: readonly Entitlement[];
+  /** The stage whose layers are not to be squashed; null for none. */
+  readonly squashAfter: string | null;
 }
 
 /** An image whose manifest and config were read; its layers were not. */

@@ -32,6 +32,10 @@ function keyed(inputs: { readonly [member: string]: JsonValue | undefined }): Ke
 /** An image is what its layers are: another tag or manifest of the same layers is the same file system. */
 export const imageKey = (diffIds: readonly DiffId[]): KeyedStep => keyed({ step: "image", diffIds });
 
+/** The layer that `merged` become on top of `below`, both lowest first. */
+export const squashKey = (merged: readonly DiffId[], below: readonly DiffId[]): KeyedStep =>
+  keyed({ step: "squash", merged, below });
+
 /**
  * RUN. Not part of the key: proxy variables, values of secrets, content, id and sharing of cache mounts, addresses of
  * extra hosts.

@@ -5,6 +5,7 @@ import { clampLayerTimes, clampLayerTimesTask } from "../layer/clamp-layer-times
 import { compressBlock, compressBlockTask } from "../layer/compress-block.ts";
 import { makeImpliedDirectories, makeImpliedDirectoriesTask } from "../layer/implied-directories.ts";
 import { packDirectoryDiff, packDirectoryDiffTask } from "../layer/pack-directory-diff.ts";
+import { needsLayersBelow, needsLayersBelowTask, squashLayers, squashLayersTask } from "../layer/squash-layers.ts";
 import { unpackLayer, unpackLayerTask } from "../layer/unpack-layer.ts";
 import { mergeDirectory, mergeDirectoryTask } from "../output/merge-directory.ts";
 import { writeRootfsDirectory, writeRootfsDirectoryTask } from "../output/write-rootfs-directory.ts";
@@ -26,6 +27,8 @@ const table: ReadonlyMap<string, TaskFunction> = new Map([
   bind(compressBlockTask, compressBlock),
   bind(makeImpliedDirectoriesTask, makeImpliedDirectories),
   bind(packDirectoryDiffTask, packDirectoryDiff),
+  bind(needsLayersBelowTask, needsLayersBelow),
+  bind(squashLayersTask, squashLayers),
   bind(unpackLayerTask, unpackLayer),
   bind(mergeDirectoryTask, mergeDirectory),
   bind(writeRootfsDirectoryTask, writeRootfsDirectory),

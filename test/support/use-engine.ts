@@ -21,6 +21,8 @@ export interface EngineUnderTest {
   /** A fresh directory of the test. */
   readonly path: string;
   readonly engine: Engine;
+  /** Where its store is. */
+  readonly root: string;
   /** Writes files below a new directory of the test; its path. */
   directory(files: Readonly<Record<string, string | Buffer>>): string;
   /** Builds as the command line would; the image `busybox` is the one of fixtures/base. */
@@ -35,14 +37,17 @@ export interface EngineUnderTest {
 export function useEngine(): EngineUnderTest {
   const temporary = useTemporaryDirectory();
   let engines: Engine[] = [];
+  let roots: string[] = [];
   const open = async (): Promise<Engine> => {
     const root = mkdtempSync(join(temporary.path, "store-"));
     const engine = await openEngine({ root, environment: process.env });
     engines.push(engine);
+    roots.push(root);
     return engine;
   };
   beforeEach(async () => {
     engines = [];
+    roots = [];
     await open();
   });
   afterEach(async () => {
@@ -59,6 +64,9 @@ export function useEngine(): EngineUnderTest {
     },
     get engine() {
       return first();
+    },
+    get root() {
+      return roots[0] ?? "";
     },
     directory(files) {
       const directory = mkdtempSync(join(temporary.path, "context-"));

@@ -26,6 +26,7 @@ export function planInput(dockerfile: Dockerfile): PlanInput {
     ulimits: [],
     contextNames: [],
     entitlements: [],
+    squashAfter: null,
   };
 }
 
