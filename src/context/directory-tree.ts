@@ -98,12 +98,24 @@ class HostDirectoryTree implements DirectoryTree {
   }
 
   digest(entry: Entry): Digest {
+    const known = this.knownDigest(entry);
+    if (known !== null) return known;
+    const digest = this.#computeDigest(entry, this.#factsOf(entry) as BigInt64Array);
+    this.#digests.set(entry.path, digest);
+    return digest;
+  }
+
+  knownDigest(entry: Entry): Digest | null {
     const known = this.#digests.get(entry.path);
     if (known !== undefined) return known;
     const facts = this.#factsOf(entry);
-    const digest = facts === null ? digestOf("") : (this.#cached(facts) ?? this.#computeDigest(entry, facts));
-    this.#digests.set(entry.path, digest);
+    const digest = facts === null ? digestOf("") : this.#cached(facts);
+    if (digest !== null) this.#digests.set(entry.path, digest);
     return digest;
+  }
+
+  tarRange(): null {
+    return null;
   }
 
   noteDigest(entry: Entry, digest: Digest): void {

@@ -40,6 +40,7 @@ import { type PlanParts, planRequest } from "./plan-request.ts";
 import { pushToRegistries } from "./push-to-registries.ts";
 import { RemoteContexts } from "./remote-contexts.ts";
 import { StepOps } from "./step-ops.ts";
+import { storedEarlierLayers } from "./stored-earlier-layers.ts";
 import { storedHttpNotes } from "./stored-http-notes.ts";
 
 /** Where and how an engine works. */
@@ -138,6 +139,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
         layersOfImage: (manifest: Digest) => images.layersOf(manifest),
         openContext: (name: string, signal: AbortSignal) => contexts.open(name, signal),
         httpNotes: storedHttpNotes(store),
+        earlierLayers: storedEarlierLayers(store),
         nowMs: Date.now,
       };
       const services = {

@@ -10,6 +10,14 @@ export interface FileReader {
   close(): void;
 }
 
+/** Content that lies in a tar of this machine. */
+export interface TarRange {
+  readonly tarFile: string;
+  /** Where it begins, in bytes. */
+  readonly offset: number;
+  readonly digest: Digest;
+}
+
 /**
  * A read-only tree of files: a build context, or a stack of layers (RootfsView). Synchronous, because it is walked file
  * by file inside worker threads, where a promise for each of 100,000 files costs more than the system call behind it.
@@ -24,6 +32,10 @@ export interface FileTree {
   open(entry: Entry): FileReader;
   /** sha256 of a regular file's content; from an index or a stat cache where possible. */
   digest(entry: Entry): Digest;
+  /** As `digest`, but null where the file would have to be read. */
+  knownDigest(entry: Entry): Digest | null;
+  /** Where the content of a regular file lies in a tar; null when it lies in a file of its own. */
+  tarRange(entry: Entry): TarRange | null;
   /** Tells the tree what reading `entry` to its end gave, so that `digest` need not read it again. */
   noteDigest(entry: Entry, digest: Digest): void;
 }

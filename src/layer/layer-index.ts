@@ -53,8 +53,7 @@ export class LayerIndex {
     const known = this.#rows[at];
     if (known !== undefined) return known;
     if (!(at >= 0 && at < this.rowCount)) throw new BuildError("INTERNAL", `index ${this.#file} has no row ${at}`);
-    const row = decodeRow(this.#text.toString("utf8", this.#starts[at], (this.#starts[at + 1] as number) - 1));
-    if (row === null) throw this.#malformed(`row ${at + 1} is damaged`);
+    const row = this.#parseRow(at);
     this.#rows[at] = row;
     return row;
   }
@@ -107,8 +106,15 @@ export class LayerIndex {
     return this.#links.get(path) ?? null;
   }
 
+  /** All rows in their order; none is kept in memory for it. */
   *[Symbol.iterator](): Generator<LayerRow> {
-    for (let at = 0; at < this.rowCount; at++) yield this.row(at);
+    for (let at = 0; at < this.rowCount; at++) yield this.#rows[at] ?? this.#parseRow(at);
+  }
+
+  #parseRow(at: number): LayerRow {
+    const row = decodeRow(this.#text.toString("utf8", this.#starts[at], (this.#starts[at + 1] as number) - 1));
+    if (row === null) throw this.#malformed(`row ${at + 1} is damaged`);
+    return row;
   }
 
   #malformed(what: string): BuildError {

@@ -4,7 +4,7 @@ import { BuildError } from "../base/errors.ts";
 import { encodeName } from "../base/file-name.ts";
 import type { Entry, LayerRow } from "./entry.ts";
 import { openRange, openRegularFile } from "./file-readers.ts";
-import type { FileReader, FileTree } from "./file-tree.ts";
+import type { FileReader, FileTree, TarRange } from "./file-tree.ts";
 import { contentDigest, readLayerIndex } from "./layer-index.ts";
 import type { LayerLocation } from "./layer-location.ts";
 import { LayerStack, type StackNode } from "./layer-stack.ts";
@@ -60,6 +60,16 @@ class RootfsView implements FileTree {
 
   digest(entry: Entry): Digest {
     return contentDigest(this.#file(entry.path).row);
+  }
+
+  knownDigest(entry: Entry): Digest {
+    return this.digest(entry);
+  }
+
+  tarRange(entry: Entry): TarRange | null {
+    const { row, layer } = this.#file(entry.path);
+    const { tarFile } = this.#layers[layer] as LayerLocation;
+    return tarFile === null ? null : { tarFile, offset: row.offset as number, digest: contentDigest(row) };
   }
 
   #file(path: string): { readonly row: LayerRow; readonly layer: number } {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { Digest } from "../base/digest.ts";
+import { type Digest, digestOf } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import type { CopyPathsAction } from "../plan/build-graph.ts";
 import { hashCopyTask, hashKnownCopy } from "./copy/hash-copy.ts";
@@ -16,6 +16,7 @@ interface Packed extends PackCopyOutput {
   readonly workDirectory: string;
   readonly parent: Snapshot | null;
   readonly atMs: number;
+  readonly place: Digest | null;
 }
 
 /**
@@ -45,6 +46,14 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
     context.noteDigests(newStatCacheRows);
     return digests;
   };
+  /** What stays the same of the step when the files it copies change; null when it copies none of a local directory. */
+  const placeOf = (actions: readonly PackedAction[]): Digest | null => {
+    const roots = actions.map((action) =>
+      action.kind === "paths" && action.tree.kind === "directory" ? action.tree.root : null,
+    );
+    if (roots.every((root) => root === null)) return null;
+    return digestOf(JSON.stringify([spec.actions, roots]));
+  };
   const pack = async (inputs: ReadonlyMap<string, Snapshot>, signal: AbortSignal): Promise<Packed> => {
     const parent = parentOf(inputs, spec.parent);
     const atMs = context.nowMs();
@@ -55,19 +64,21 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
         return { ...rest, tree: await openSource(source, inputs, context, signal) };
       }),
     );
+    const place = placeOf(actions);
     const workDirectory = await context.layers.makeTemporary();
     const output = await context.tasks.run(
       packCopyTask,
       {
         actions,
         parent: parent === null ? null : await openSnapshot(parent, context.layers, signal),
+        earlier: place === null ? null : await context.earlierLayers.find(place),
         workDirectory,
         nowSeconds: Math.floor(atMs / 1000),
       },
       signal,
     );
     context.noteDigests(output.newStatCacheRows);
-    return { ...output, workDirectory, parent, atMs };
+    return { ...output, workDirectory, parent, atMs, place };
   };
 
   return {
@@ -101,13 +112,14 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
     },
 
     async run(inputs, signal) {
-      const { layer, digests, workDirectory, parent, atMs } = ahead ?? (await pack(inputs, signal));
+      const { layer, digests, workDirectory, parent, atMs, place } = ahead ?? (await pack(inputs, signal));
       // A layer must never be found under a key that stands for other content.
       if (digests.some((digest, position) => (keyed.get(position) ?? digest) !== digest))
         throw new BuildError("CONTEXT_FILE_CHANGED", "build context: files changed while they were copied", {
           hint: "build again when nothing writes to the context any more",
         });
       await context.layers.commitTar(workDirectory, layer);
+      if (place !== null) await context.earlierLayers.save(place, layer.diffId);
       return addLayer(parent, layer.diffId, atMs);
     },
   };

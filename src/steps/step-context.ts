@@ -1,11 +1,19 @@
 import type { DiffId, Digest } from "../base/digest.ts";
 import type { TaskRunner } from "../base/task.ts";
 import type { LayersSpec, TreeSpec } from "../context/tree-spec.ts";
+import type { LayerLocation } from "../layer/layer-location.ts";
 import type { TreeSource } from "../plan/build-graph.ts";
 import type { LayerStore } from "../store/layer-store.ts";
 import type { NewStatCacheRows } from "./copy/source-trees.ts";
 import type { HttpNotes } from "./http-step.ts";
 import type { Snapshot } from "./snapshot.ts";
+
+/** The layers that steps made before their sources changed. Only saves work: forgetting one costs nothing else. */
+export interface EarlierLayers {
+  /** The layer last saved under `key`, if its tar is here. */
+  find(key: Digest): Promise<LayerLocation | null>;
+  save(key: Digest, diffId: DiffId): Promise<void>;
+}
 
 /** What every op needs of the world around it. */
 export interface StepContext {
@@ -19,6 +27,7 @@ export interface StepContext {
   noteDigests(rows: readonly NewStatCacheRows[]): void;
   /** What URLs meant when they were last downloaded. */
   readonly httpNotes: HttpNotes;
+  readonly earlierLayers: EarlierLayers;
   nowMs(): number;
 }
 

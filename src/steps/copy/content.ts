@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Digest, digestFromHex, digestOf } from "../../base/digest.ts";
 import type { Entry } from "../../layer/entry.ts";
 import { readerOf } from "../../layer/file-readers.ts";
-import type { FileReader, FileTree } from "../../layer/file-tree.ts";
+import type { FileReader, FileTree, TarRange } from "../../layer/file-tree.ts";
 import type { SpoolFile } from "./spool-file.ts";
 
 /** The content of a regular file, wherever it comes from. */
@@ -10,6 +10,10 @@ export interface Content {
   /** Throws CONTEXT_FILE_CHANGED when it is not what it was. */
   open(): FileReader;
   digest(): Digest;
+  /** As `digest`, but null where the content would have to be read. */
+  knownDigest(): Digest | null;
+  /** Where it lies in a tar of a layer; null when it does not. */
+  tarRange(): TarRange | null;
   /** Takes what reading all of it gave. */
   note(digest: Digest): void;
 }
@@ -32,6 +36,14 @@ export class TreeContent implements Content {
     return this.#tree.digest(this.#entry);
   }
 
+  knownDigest(): Digest | null {
+    return this.#tree.knownDigest(this.#entry);
+  }
+
+  tarRange(): TarRange | null {
+    return this.#tree.tarRange(this.#entry);
+  }
+
   note(digest: Digest): void {
     this.#tree.noteDigest(this.#entry, digest);
   }
@@ -51,6 +63,14 @@ export class InlineContent implements Content {
 
   digest(): Digest {
     return digestOf(this.#bytes);
+  }
+
+  knownDigest(): null {
+    return null;
+  }
+
+  tarRange(): null {
+    return null;
   }
 
   note(): void {}
@@ -87,6 +107,14 @@ export class RangeContent implements Content {
     const buffer = Buffer.allocUnsafe(1 << 16);
     for (let got = reader.read(buffer); got > 0; got = reader.read(buffer)) hash.update(buffer.subarray(0, got));
     return digestFromHex(hash.digest("hex"));
+  }
+
+  knownDigest(): null {
+    return null;
+  }
+
+  tarRange(): null {
+    return null;
   }
 
   note(): void {}

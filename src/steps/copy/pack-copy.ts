@@ -1,6 +1,8 @@
 import type { Digest } from "../../base/digest.ts";
 import { defineTask } from "../../base/task.ts";
 import type { LayersSpec } from "../../context/tree-spec.ts";
+import { openEarlierLayer } from "../../layer/earlier-layer.ts";
+import type { LayerLocation } from "../../layer/layer-location.ts";
 import type { PackedLayer } from "../../layer/layer-writer.ts";
 import { openRootfsView } from "../../layer/rootfs-view.ts";
 import { applyActions } from "./apply-actions.ts";
@@ -16,6 +18,8 @@ export interface PackCopyInput {
   readonly actions: readonly PackedAction[];
   /** The file system the layer goes on top of; null for an empty one, and for `--link`. */
   readonly parent: LayersSpec | null;
+  /** A layer that an earlier build made of the same instruction; null when there is none. Changes nothing but the effort. */
+  readonly earlier?: LayerLocation | null;
   /** Existing empty directory: takes `index` and `tar` of the layer, and files needed on the way. */
   readonly workDirectory: string;
   /** The time that new directories and heredoc files get, in seconds since the epoch. */
@@ -42,8 +46,9 @@ export async function packCopy(input: PackCopyInput): Promise<PackCopyOutput> {
   const archives = await expandArchives(input.actions, trees, input.workDirectory);
   try {
     const parent = input.parent === null ? null : openRootfsView(input.parent.layers);
+    const earlier = input.earlier == null ? null : openEarlierLayer(input.earlier);
     const pending = applyActions(input.actions, parent, trees, archives, input.nowSeconds);
-    const { layer, counts } = packChanges(pending, input.workDirectory);
+    const { layer, counts } = packChanges(pending, input.workDirectory, earlier);
     // Everything has been read by now: this takes no second look at any content.
     const digests = pathsActions(input.actions).map((action) => selectionDigest(action, trees));
     return { layer, digests, counts, newStatCacheRows: trees.newStatCacheRows() };

@@ -1,7 +1,10 @@
 import { compareNames } from "../../base/file-name.ts";
+import type { EarlierLayer } from "../../layer/earlier-layer.ts";
 import type { Entry } from "../../layer/entry.ts";
+import type { TarRange } from "../../layer/file-tree.ts";
 import { type LayerWriter, type NewRow, openLayerWriter, type PackedLayer } from "../../layer/layer-writer.ts";
 import { baseNameOf, childPath } from "../../layer/path-order.ts";
+import type { Content } from "./content.ts";
 import { isPendingDirectory, type PendingDirectory, type PendingFile, type PendingTree } from "./pending-tree.ts";
 
 /** What went into a layer. */
@@ -11,14 +14,18 @@ export interface WriteCounts {
   readonly contentBytes: number;
 }
 
-/** Makes the layer of what `pending` changes: `index` and `tar` in an existing directory. */
+/**
+ * Makes the layer of what `pending` changes: `index` and `tar` in an existing directory. Contents that the tar of
+ * `earlier` has are taken from there; the bytes are the same.
+ */
 export function packChanges(
   pending: PendingTree,
   directory: string,
+  earlier: EarlierLayer | null = null,
 ): { readonly layer: PackedLayer; readonly counts: WriteCounts } {
   const writer = openLayerWriter(directory, { keepTar: true });
   try {
-    const counts = writeChanges(pending, writer);
+    const counts = writeChanges(pending, writer, earlier);
     return { layer: writer.finish(), counts };
   } catch (error) {
     writer.abandon();
@@ -34,8 +41,12 @@ const capability = "security.capability";
  * directories it lies in that were not written yet. A directory whose mtime alone changed is no difference. What the
  * parent has already is left out, and nothing marks an entry that another one replaced.
  */
-export function writeChanges(pending: PendingTree, writer: LayerWriter): WriteCounts {
-  const writing = new ChangeWriter(pending, writer);
+export function writeChanges(
+  pending: PendingTree,
+  writer: LayerWriter,
+  earlier: EarlierLayer | null = null,
+): WriteCounts {
+  const writing = new ChangeWriter(pending, writer, earlier);
   writing.writeContent(pending.root);
   return { rows: writing.rows, contentBytes: writing.contentBytes };
 }
@@ -45,6 +56,7 @@ class ChangeWriter {
   contentBytes = 0;
   readonly #pending: PendingTree;
   readonly #writer: LayerWriter;
+  readonly #earlier: EarlierLayer | null;
   /** Directories around the current entry that are only written if something in them is. */
   #held: PendingDirectory[] = [];
   /** The first name each file was written under. */
@@ -52,9 +64,10 @@ class ChangeWriter {
   /** All names of the files that have several. */
   readonly #names: ReadonlyMap<PendingFile, readonly Name[]>;
 
-  constructor(pending: PendingTree, writer: LayerWriter) {
+  constructor(pending: PendingTree, writer: LayerWriter, earlier: EarlierLayer | null) {
     this.#pending = pending;
     this.#writer = writer;
+    this.#earlier = earlier;
     this.#names = linkedNames(pending.root);
   }
 
@@ -99,10 +112,25 @@ class ChangeWriter {
 
   #addRow(row: NewRow, file: PendingFile | null): void {
     const content = file?.content ?? null;
-    const digest = this.#writer.add(row, content === null ? null : content.open());
-    if (digest !== null) content?.note(digest);
     this.rows += 1;
-    if (content !== null) this.contentBytes += row.size;
+    if (content === null) {
+      this.#writer.add(row, null);
+      return;
+    }
+    this.contentBytes += row.size;
+    const range = content.tarRange() ?? this.#earlierRange(row, content);
+    const digest =
+      range === null
+        ? this.#writer.add(row, content.open())
+        : this.#writer.addFromTar(row, range, () => content.open());
+    if (digest !== null) content.note(digest);
+  }
+
+  /** Where the earlier layer has the content of `row`. */
+  #earlierRange(row: NewRow, content: Content): TarRange | null {
+    if (this.#earlier === null) return null;
+    const digest = content.knownDigest();
+    return digest === null ? null : this.#earlier.find(row.path, row.size, digest);
   }
 
   /** Names to write, in order; of a directory that hides the parent's also those that are gone. */

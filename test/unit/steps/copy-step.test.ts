@@ -2,9 +2,11 @@ import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { DiffId } from "../../../src/base/digest.ts";
 import { openDirectoryTree } from "../../../src/context/directory-tree.ts";
 import { mergeStatCache } from "../../../src/context/stat-cache.ts";
 import type { DirectorySpec } from "../../../src/context/tree-spec.ts";
+import type { LayerLocation } from "../../../src/layer/layer-location.ts";
 import { hashCopy } from "../../../src/steps/copy/hash-copy.ts";
 import { copyStep } from "../../../src/steps/copy-step.ts";
 import type { StepContext } from "../../../src/steps/step-context.ts";
@@ -51,6 +53,7 @@ beforeEach(async () => {
     openContext: async () => tree,
     noteDigests: () => {},
     httpNotes: { find: async () => null, save: async () => {} },
+    earlierLayers: { find: async () => null, save: async () => {} },
     nowMs: () => 1_700_000_000_000,
   };
 });
@@ -147,4 +150,30 @@ test("hashes a small context whose files are all known without a task", async ()
   writeFileSync(join(root, "another file"), "new");
   await copyStep(copyAll, withCache).hashReads([0], new Map(), signal);
   expect(tasks).toEqual(["copy.hash"]);
+});
+
+test("hands its layer on to the next build of the same instruction, and of no other", async () => {
+  const saved = new Map<string, DiffId>();
+  const given: (LayerLocation | null)[] = [];
+  const remembering: StepContext = {
+    ...context,
+    earlierLayers: {
+      find: async (key) => {
+        const diffId = saved.get(key);
+        const found = diffId === undefined ? null : await context.layers.readable(diffId, signal);
+        given.push(found);
+        return found;
+      },
+      save: async (key, diffId) => {
+        saved.set(key, diffId);
+      },
+    },
+  };
+  const first = await copyStep(copyAll, remembering).run(new Map(), signal);
+  writeFileSync(await contextFile(), "after, and longer");
+  const second = await copyStep(copyAll, remembering).run(new Map(), signal);
+  const elsewhere = copyAll.actions.map((action) => ({ ...action, destination: "/elsewhere/" }));
+  await copyStep({ ...copyAll, actions: elsewhere }, remembering).run(new Map(), signal);
+  expect(given.map((layer) => layer?.diffId ?? null)).toEqual([null, first.layers[0]?.diffId, null]);
+  expect([...saved.values()][0]).toBe(second.layers[0]?.diffId);
 });
