@@ -1,6 +1,5 @@
-import { type DiffId, digestOf } from "../base/digest.ts";
+import type { DiffId } from "../base/digest.ts";
 import type { TaskRunner } from "../base/task.ts";
-import { serializeImageConfig } from "../image/config-json.ts";
 import type { ImageConfig } from "../image/image-config.ts";
 import type { Platform } from "../image/platform.ts";
 import { squashConfig } from "../image/squash-config.ts";
@@ -64,7 +63,7 @@ export async function squashLayersFrom(
 
 /** The config of `image` with its squashed layers. */
 export const squashedConfig = (image: ImageConfig, { keptLayers, merged }: SquashedLayers): ImageConfig =>
-  merged === null ? image : squashConfig(image, digestOf(serializeImageConfig(image)), keptLayers, merged);
+  merged === null ? image : squashConfig(image, keptLayers, merged);
 
 /** What became of the layers `diffIds` of an image. */
 export async function reportSquash(

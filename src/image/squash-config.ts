@@ -1,13 +1,13 @@
-import type { DiffId, Digest } from "../base/digest.ts";
+import type { DiffId } from "../base/digest.ts";
 import { pairHistory } from "./assemble-image.ts";
 import type { HistoryRow, ImageConfig } from "./image-config.ts";
 
 /**
  * The config of an image whose layers from number `keptLayers` on became the one layer `merged`. The rows of these layers
- * stay, as rows without a layer, and a last row tells what happened to the image with the ID `imageId`. Nothing else
- * changes, not even the time: squashing again gives the same bytes.
+ * stay, as rows without a layer, and a last row tells what happened. Nothing else changes, not even the time, and the row
+ * does not name the image: wherever the layers become the same, the config does.
  */
-export function squashConfig(image: ImageConfig, imageId: Digest, keptLayers: number, merged: DiffId): ImageConfig {
+export function squashConfig(image: ImageConfig, keptLayers: number, merged: DiffId): ImageConfig {
   let layer = 0;
   const history = pairHistory(image.history, image.diffIds.length).map((row): HistoryRow => {
     if (row.emptyLayer) return row;
@@ -16,7 +16,7 @@ export function squashConfig(image: ImageConfig, imageId: Digest, keptLayers: nu
   });
   const top = image.diffIds[keptLayers - 1];
   const count = image.diffIds.length - keptLayers;
-  const comment = `${count} layers of ${imageId} merged${top === undefined ? "" : ` on top of ${top}`}`;
+  const comment = `${count} layers merged${top === undefined ? "" : ` on top of ${top}`}`;
   return {
     ...image,
     history: [...history, { created: image.created, createdBy: "", author: "", comment, emptyLayer: false }],

@@ -92,7 +92,6 @@ const changeError = (problem: string, cause?: BuildError): BuildError =>
     cause,
   });
 
-const nothing = (): Promise<never> =>
 /** An image without layers that has the config; instructions about the config look at nothing else of it. */
 const imageOf = (config: ContainerConfig, platform: Platform): ResolvedImage => ({
   reference: "base",
@@ -101,6 +100,7 @@ const imageOf = (config: ContainerConfig, platform: Platform): ResolvedImage => 
   hasLayers: false,
 });
 
+const nothing = (): Promise<never> =>
   Promise.reject(new BuildError("INTERNAL", "a change of the config has no source"));
 
 /** Instructions about the config read nothing. */
