@@ -43,6 +43,6 @@ describe.skipIf(missing !== undefined)(`a sandbox that cannot be made (${missing
   test("because its directories do not exist is an error that names them", async () => {
     const error = await rejectionOf(new NamespaceRuntime().run(spec, silent, new AbortController().signal));
     expect(error.code).toBe("RUNTIME_SETUP_FAILED");
-    expect(error.message).toContain("/no/such/scratch/");
+    expect(error.message).toContain('"/no/such/scratch"');
   });
 });

@@ -39,10 +39,10 @@ const O_PATH = 0x200000;
 
 /** Where prepared mounts keep what they need: existing directories, gone from sight with the host's root. */
 export interface Staging {
-  /** On disk, for overlays. */
+  /** On disk, for what is written. */
   readonly scratch: string;
+  /** In memory: an empty directory, and one for files whose content must not touch the disk. */
   readonly empty: string;
-  /** A tmpfs, for files whose content must not touch the disk. */
   readonly files: string;
 }
 

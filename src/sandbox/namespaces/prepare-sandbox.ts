@@ -1,12 +1,14 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { constants, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bringUpLoopback } from "../../sys/loopback.ts";
 import { mount, mountFlags, pivotRoot, unmountLazily } from "../../sys/mount.ts";
 import { leaveSessionKeyring, namespaces, setHostname, unshare } from "../../sys/namespaces.ts";
 import { hasErrno } from "../../sys/system-error.ts";
 import { hostsFile } from "../network-files.ts";
+import type { TerminalSize } from "../runtime.ts";
 import type { SandboxMount, SandboxSpec } from "../sandbox-spec.ts";
 import { attachMounts, prepareMounts } from "./detached-mounts.ts";
+import { enterTerminal } from "./enter-terminal.ts";
 import { findHostDevices, makeHostDevices } from "./host-devices.ts";
 import { MountPoints } from "./image-paths.ts";
 import { mountOverlay } from "./overlay.ts";
@@ -43,9 +45,9 @@ const systemFile = (target: string, content: string): SandboxMount => ({
  * Turns the calling process, the first of its PID namespace, into one that sees nothing but the sandbox: its own
  * namespaces, and a root made of the spec's layers. Everything from the host is found before the root changes; every
  * place for it is found after that, when a symlink in the image can no longer lead out. Returns the mount points that
- * were made in the upper directory.
+ * were made in the upper directory. With `terminal` the process gets a terminal of that size (`enterTerminal`).
  */
-export function prepareSandbox(spec: SandboxSpec): readonly MountStub[] {
+export function prepareSandbox(spec: SandboxSpec, terminal: TerminalSize | null): readonly MountStub[] {
   const isPrivileged = spec.security === "insecure";
   unshare(
     namespaces.mount |
@@ -59,13 +61,16 @@ export function prepareSandbox(spec: SandboxSpec): readonly MountStub[] {
   if (spec.network === "none") bringUpLoopback();
   mount({ source: null, target: "/", type: null, flags: mountFlags.private | mountFlags.recursive, data: null });
 
+  // Directories that only hold what is mounted in them lie in memory: on disk they would cost more than the mounts. What
+  // the process writes stays on disk, in what the tmpfs hides.
+  const onDisk = `/proc/self/fd/${openSync(spec.work, constants.O_RDONLY | constants.O_DIRECTORY)}`;
+  mount({ source: "tmpfs", target: spec.work, type: "tmpfs", flags: mountFlags.noSuid, data: "mode=700" });
   const directory = (name: string): string => {
     const path = join(spec.work, name);
     mkdirSync(path, { mode: 0o755 });
     return path;
   };
-  const staging = { scratch: directory("mounts"), empty: directory("empty"), files: directory("files") };
-  mount({ source: "tmpfs", target: staging.files, type: "tmpfs", flags: mountFlags.noSuid, data: "mode=700" });
+  const staging = { scratch: onDisk, empty: directory("empty"), files: directory("files") };
   const devices = makeDevices(staging.files, maskedFiles.length);
   const hostDevices = isPrivileged ? findHostDevices() : [];
   const hierarchies = readCgroupHierarchies();
@@ -82,7 +87,7 @@ export function prepareSandbox(spec: SandboxSpec): readonly MountStub[] {
   mountOverlay({
     target: root,
     lowers: spec.lowers,
-    writable: { upper: spec.upper, work: directory("overlay") },
+    writable: { upper: spec.upper, work: onDisk },
     empty: staging.empty,
     flags: isPrivileged ? 0 : mountFlags.noDev,
   });
@@ -93,6 +98,8 @@ export function prepareSandbox(spec: SandboxSpec): readonly MountStub[] {
 
   mountProc();
   mountDev(spec.shmSizeBytes, devices.nodes, isPrivileged);
+  // before anything of the image or the spec can be in the place of its devices
+  if (terminal !== null) enterTerminal(terminal);
   makeHostDevices(hostDevices);
   mountSys(hierarchies, !isPrivileged);
   const points = new MountPoints();
