@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 import { BuildError } from "../base/errors.ts";
 import { didYouMean } from "../dockerfile/suggest-name.ts";
 import { addImageCommands, type ImageHandlers } from "./image-commands.ts";
+import { addRegistryCommands, type RegistryHandlers } from "./registry-commands.ts";
 
 /** Options every command has. */
 export interface GlobalOptions {
@@ -40,12 +41,6 @@ export interface BuildOptions extends GlobalOptions {
   readonly jobs?: string;
   readonly call?: string;
   readonly check?: boolean;
-}
-
-export interface PushOptions extends GlobalOptions {
-  readonly platform: readonly string[];
-  readonly quiet?: boolean;
-  readonly progress: string;
 }
 
 export interface LoginOptions extends GlobalOptions {
@@ -105,12 +100,10 @@ export interface DiffOptions extends GlobalOptions {
 }
 
 /** What runs when a command was recognised; each is loaded only then. */
-export interface CommandHandlers extends ImageHandlers {
+export interface CommandHandlers extends ImageHandlers, RegistryHandlers {
   build(context: string, options: BuildOptions): Promise<void>;
-  pull(reference: string, options: PushOptions): Promise<void>;
   login(registry: string | undefined, options: LoginOptions): Promise<void>;
   logout(registry: string | undefined): Promise<void>;
-  push(references: readonly string[], options: PushOptions): Promise<void>;
   save(images: readonly string[], options: SaveOptions): Promise<void>;
   load(options: LoadOptions): Promise<void>;
   export(image: string, options: ExportOptions): Promise<void>;
@@ -236,14 +229,7 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
 
   addBuild(program, handlers);
   addImageCommands({ command, repeatable, oneOf }, handlers);
-  command("pull", "bring an image of a registry into the store, and print its digest")
-    .argument("<reference>", "name of the image")
-    .addOption(
-      repeatableList("--platform <os/arch[/variant]>", "platforms, separated by commas (default: this machine's)"),
-    )
-    .option("-q, --quiet", "show no progress")
-    .addOption(progressOption())
-    .action((reference: string, options: PushOptions) => handlers.pull(reference, options));
+  addRegistryCommands({ command, repeatable, oneOf }, handlers);
   command("login", "log in to a registry; the login is kept where docker keeps it")
     .argument("[registry]", "host[:port] (default: docker.io)")
     .option("-u, --username <name>", "the user (asked for when left out)")
@@ -252,12 +238,6 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
   command("logout", "forget the login of a registry")
     .argument("[registry]", "host[:port] (default: docker.io)")
     .action((registry: string | undefined) => handlers.logout(registry));
-  command("push", "push images of the store to registries, and print their digests")
-    .argument("<references...>", "names of images")
-    .addOption(repeatableList("--platform <os/arch[/variant]>", "only these platforms, separated by commas"))
-    .option("-q, --quiet", "show no progress")
-    .addOption(progressOption())
-    .action((references: string[], options: PushOptions) => handlers.push(references, options));
   command("save", "write images as an archive")
     .argument("<images...>", "references, image IDs or beginnings of them")
     .option("-o, --output <file>", "the file to write, - for stdout (the default)")

@@ -22,6 +22,11 @@ const handlers: CommandHandlers = {
   login: async (registry, options) => (await import("./login-command.ts")).runLogin(registry, options),
   logout: async (registry) => (await import("./login-command.ts")).runLogout(registry),
   push: async (references, options) => (await import("./push-command.ts")).runPush(references, options),
+  manifestInspect: async (reference, options) =>
+    (await import("./manifest-inspect-command.ts")).runManifestInspect(reference, options),
+  manifestCreate: async (reference, sources, options) =>
+    (await import("./manifest-create-command.ts")).runManifestCreate(reference, sources, options),
+  registryServe: async (options) => (await import("./registry-serve-command.ts")).runRegistryServe(options),
   cp: async (source, destination, options) => (await import("./cp-command.ts")).runCp(source, destination, options),
   rmi: async (images, options) => (await import("./rmi-command.ts")).runRmi(images, options),
   save: async (images, options) => (await import("./save-command.ts")).runSave(images, options),

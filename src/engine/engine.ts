@@ -37,6 +37,7 @@ import {
 import { type BuiltImage, finishImages, reportSquashes, squashImages } from "./finish-images.ts";
 import { ImageResolver } from "./image-resolver.ts";
 import { type PlanParts, planRequest } from "./plan-request.ts";
+import type { PushOptions } from "./push-stored-images.ts";
 import { pushToRegistries } from "./push-to-registries.ts";
 import { RemoteContexts } from "./remote-contexts.ts";
 import { StepOps } from "./step-ops.ts";
@@ -64,15 +65,20 @@ export interface Engine {
   outline(request: BuildRequest, sink: ProgressSink, signal: AbortSignal): Promise<OutlineReport>;
   /** The stages that can be built. Rejects when the Dockerfile cannot be read or parsed. */
   targets(request: BuildRequest, sink: ProgressSink, signal: AbortSignal): Promise<TargetsReport>;
-  /** Pushes images of the store. `platforms` empty is all an image has. Rejects with what went wrong first. */
+  /** Pushes images of the store. Rejects with what went wrong first. */
   push(
     names: readonly string[],
-    platforms: readonly Platform[],
+    options: PushOptions,
     sink: ProgressSink,
     signal: AbortSignal,
   ): Promise<readonly RegistryReceipt[]>;
   /** Brings the image `name` of a registry into the store, for each of `platforms`. Rejects when one is missing. */
-  pull(name: string, platforms: readonly Platform[], sink: ProgressSink, signal: AbortSignal): Promise<RegistryReceipt>;
+  pull(
+    name: string,
+    platforms: readonly Platform[] | "all",
+    sink: ProgressSink,
+    signal: AbortSignal,
+  ): Promise<RegistryReceipt>;
   close(): Promise<void>;
 }
 
@@ -112,12 +118,12 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
       const openLayers = (onTransfer: OnTransfer): LayerStore => openLayerStore(store, tasks, remoteBlobs, onTransfer);
       return pullImage(name, platforms, store, openLayers, await useRegistry(), sink, signal);
     },
-    async push(names, platforms, sink, signal) {
+    async push(names, options, sink, signal) {
       setMaxListeners(0, signal);
       await store.hold();
       const { pushStoredImages } = await import("./push-stored-images.ts");
       const layers = openLayerStore(store, tasks, remoteBlobs, () => {});
-      return pushStoredImages(names, platforms, store, layers, pushToRegistries(openWriter, sink), signal);
+      return pushStoredImages(names, options, store, layers, pushToRegistries(openWriter, sink), signal);
     },
     async build(request, sink, signal) {
       setMaxListeners(0, signal); // every layer that is fetched, compressed or written listens

@@ -1,6 +1,7 @@
 import { BuildError } from "../base/errors.ts";
 import { type Platform, selectPlatform } from "../image/platform.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
+import type { LayerCompression } from "../output/parse-output-flag.ts";
 import { type Push, pushContentOf } from "../output/push-content-of.ts";
 import { keepManifests } from "../output/registry-output.ts";
 import { storedOciImage } from "../output/stored-oci-image.ts";
@@ -9,26 +10,31 @@ import type { LayerStore } from "../store/layer-store.ts";
 import type { Store } from "../store/open-store.ts";
 import type { RegistryReceipt } from "./build-request.ts";
 
-/** An image that came from a registry and was not changed leaves as it came. */
-const options = {
-  compression: { format: { compression: "gzip", level: null }, force: false },
-  annotations: [],
-  ociMediaTypes: true,
-} as const;
+/** What is pushed of images, and how. */
+export interface PushOptions {
+  /** Empty for all an image has. */
+  readonly platforms: readonly Platform[];
+  /** Every tag the store has of the repositories, instead of the names themselves. */
+  readonly allTags: boolean;
+  /** An image that came from a registry and was not changed leaves as it came, unless this is forced. */
+  readonly compression: LayerCompression;
+}
 
 /**
- * Pushes images of the store under their own names. `platforms` empty is all an image has. Throws IMAGE_NOT_FOUND and
- * PLATFORM_UNSUPPORTED before anything is sent, then what `push` throws.
+ * Pushes images of the store under their own names. Throws IMAGE_NOT_FOUND and PLATFORM_UNSUPPORTED before anything is
+ * sent, then what `push` throws.
  */
 export async function pushStoredImages(
   names: readonly string[],
-  platforms: readonly Platform[],
+  { platforms, allTags, compression }: PushOptions,
   store: Store,
   layers: LayerStore,
   push: Push,
   signal: AbortSignal,
 ): Promise<readonly RegistryReceipt[]> {
-  const images = await Promise.all(names.map((name) => findStored(store, name)));
+  const options = { compression, annotations: [], ociMediaTypes: true } as const;
+  const find = allTags ? findTags : findStored;
+  const images = (await Promise.all(names.map((name) => find(store, name)))).flat();
   const chosen = images.map((image) => ({ image, platforms: platformsOf(image, platforms) }));
   const receipts: RegistryReceipt[] = [];
   // Names of one image go together, so that its blobs go once.
@@ -58,6 +64,21 @@ async function findStored(store: Store, name: string): Promise<StoredImage> {
   throw new BuildError("IMAGE_NOT_FOUND", `image ${formatReference(reference)}: not in the store`, {
     hint: `"tsbuild images" lists what is there, "tsbuild tag" gives an image another name`,
   });
+}
+
+async function findTags(store: Store, name: string): Promise<readonly StoredImage[]> {
+  const wanted = parseReference(name);
+  if (
+    formatReference(wanted) !== formatReference({ ...wanted, tag: "latest", digest: null }) ||
+    name.endsWith(":latest")
+  )
+    throw new BuildError("REFERENCE_INVALID", `image ${JSON.stringify(name)}: want no tag, as all are meant`);
+  const found = (await store.images.list()).filter(({ reference }) => {
+    const { registry, repository, tag } = parseReference(reference);
+    return tag !== null && registry === wanted.registry && repository === wanted.repository;
+  });
+  if (found.length > 0) return found;
+  throw new BuildError("IMAGE_NOT_FOUND", `repository ${JSON.stringify(name)}: the store has no tag of it`);
 }
 
 function platformsOf(image: StoredImage, wanted: readonly Platform[]): readonly StoredPlatformImage[] {

@@ -84,17 +84,24 @@ async function makeManifest(
 ): Promise<OciManifest> {
   const { format, force } = options.compression;
   const types = layerTypes[options.ociMediaTypes ? "oci" : "docker"];
-  const blobs = await Promise.all(image.diffIds.map((diffId) => layerStore.blob(diffId, format, signal, force)));
+  const came =
+    image.manifest === undefined ? null : { bytes: image.manifest, manifest: parseManifest(image.manifest, null) };
+  const blobs = await Promise.all(
+    image.diffIds.map(async (diffId, at) => {
+      const digest = came?.manifest.layers[at]?.digest;
+      const original = force || digest === undefined ? null : await layerStore.originalBlob(diffId, digest, signal);
+      return original ?? layerStore.blob(diffId, format, signal, force);
+    }),
+  );
   const layers = blobs.map(({ mediaType, digest, size }, at) => {
     const own = image.layerAnnotations?.get(image.diffIds[at] as DiffId);
     const layer = { mediaType: types[compressionOf(mediaType)], digest, size };
     return own === undefined ? layer : { ...layer, annotations: own };
   });
-  const kept = image.manifest === undefined ? null : keptManifest(image.manifest, layers);
-  if (kept !== null && options.annotations.length === 0) {
-    add(kept.manifest.config.mediaType, image.config);
-    const manifest = add(kept.manifest.mediaType, kept.bytes);
-    const { config, layers: keptLayers } = kept.manifest;
+  if (came !== null && options.annotations.length === 0 && hasLayers(came.manifest, layers)) {
+    add(came.manifest.config.mediaType, image.config);
+    const manifest = add(came.manifest.mediaType, came.bytes);
+    const { config, layers: keptLayers } = came.manifest;
     return { image, descriptor: { ...manifest, platform: image.platform }, config, layers: keptLayers };
   }
   const config = add(options.ociMediaTypes ? mediaTypes.ociConfig : mediaTypes.dockerConfig, image.config);
@@ -114,17 +121,8 @@ async function makeManifest(
   };
 }
 
-/** The manifest an image came with, if its layers are still the blobs it names. */
-function keptManifest(
-  bytes: Uint8Array,
-  layers: readonly Descriptor[],
-): { readonly bytes: Uint8Array; readonly manifest: Manifest } | null {
-  const manifest = parseManifest(bytes, null);
-  const isSame =
-    manifest.layers.length === layers.length &&
-    manifest.layers.every(({ digest }, at) => digest === layers[at]?.digest);
-  return isSame ? { bytes, manifest } : null;
-}
+const hasLayers = (manifest: Manifest, layers: readonly Descriptor[]): boolean =>
+  manifest.layers.length === layers.length && manifest.layers.every(({ digest }, at) => digest === layers[at]?.digest);
 
 function makeIndex(manifests: readonly OciManifest[], options: OciOptions, add: AddDocument): Descriptor {
   const mediaType = options.ociMediaTypes ? mediaTypes.ociIndex : mediaTypes.dockerIndex;

@@ -216,23 +216,8 @@ class Options {
   }
 
   blobFormat(defaultCompression: Compression): BlobFormat {
-    const given = this.text("compression");
-    const compression = given === null ? defaultCompression : compressions.get(given);
-    if (compression === undefined) {
-      if (given === "estargz")
-        throw new BuildError("EXPORT_UNSUPPORTED", `output ${JSON.stringify(this.#flag)}: estargz is not supported`);
-      throw invalid(
-        this.#flag,
-        `compression: got ${JSON.stringify(given)}, want gzip, zstd or uncompressed`,
-        didYouMean(given ?? "", compressions.keys()),
-      );
-    }
-    const level = this.text("compression-level");
-    if (level === null) return { compression, level: null };
-    const highest = compression === "zstd" ? 22 : 9;
-    if (!/^\d{1,2}$/.test(level) || Number(level) > highest)
-      throw invalid(this.#flag, `compression-level: got ${JSON.stringify(level)}, want 0 to ${highest}`);
-    return { compression, level: compression === "none" ? null : Number(level) };
+    const refuse = (problem: string, hint?: string): BuildError => invalid(this.#flag, problem, hint);
+    return parseBlobFormat(this.text("compression"), this.text("compression-level"), defaultCompression, refuse);
   }
 
   annotations(): readonly OutputAnnotation[] {
@@ -249,6 +234,29 @@ class Options {
       ];
     });
   }
+}
+
+/**
+ * `compression` (gzip, zstd, uncompressed) and `compression-level` as texts, null where they were not given. Throws what
+ * `refuse` makes, and EXPORT_UNSUPPORTED for estargz.
+ */
+export function parseBlobFormat(
+  given: string | null,
+  level: string | null,
+  defaultCompression: Compression,
+  refuse: (problem: string, hint?: string) => BuildError,
+): BlobFormat {
+  const compression = given === null ? defaultCompression : compressions.get(given);
+  if (compression === undefined) {
+    if (given === "estargz") throw new BuildError("EXPORT_UNSUPPORTED", "compression: estargz is not supported");
+    const problem = `compression: got ${JSON.stringify(given)}, want gzip, zstd or uncompressed`;
+    throw refuse(problem, didYouMean(given ?? "", compressions.keys()));
+  }
+  if (level === null) return { compression, level: null };
+  const highest = compression === "zstd" ? 22 : 9;
+  if (!/^\d{1,2}$/.test(level) || Number(level) > highest)
+    throw refuse(`compression-level: got ${JSON.stringify(level)}, want 0 to ${highest}`);
+  return { compression, level: compression === "none" ? null : Number(level) };
 }
 
 const compressions: ReadonlyMap<string, Compression> = new Map<string, Compression>([

@@ -1,5 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import { isBuildError } from "../base/errors.ts";
+import { parseAttachedManifest } from "../image/attached-manifest.ts";
 import type { Descriptor } from "../image/descriptor.ts";
 import { largestConfigBytes, largestManifestBytes } from "../image/image-document.ts";
 import { isImageEntry } from "../image/image-index.ts";
@@ -8,9 +9,15 @@ import { isManifestType } from "../image/media-types.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { StoredImage, StoredPlatformImage } from "../store/image-store.ts";
 import type { LayerStore } from "../store/layer-store.ts";
-import { parseAttachedManifest } from "./attached-manifest.ts";
 import { makeOciImage, type OciImage, type OciOptions } from "./oci-image.ts";
 import type { PlatformImage } from "./output.ts";
+
+/** How images leave when nothing else is asked for: as they came, and with gzip if they were made here. */
+export const usualOciOptions: OciOptions = {
+  compression: { format: { compression: "gzip", level: null }, force: false },
+  annotations: [],
+  ociMediaTypes: true,
+};
 
 /**
  * An image of the store as it leaves the machine, for some or all of its platforms. What came from elsewhere and was not

@@ -6,8 +6,8 @@ import type { ImageConfig } from "../image/image-config.ts";
 import { isImageEntry } from "../image/image-index.ts";
 import { type ImageRoot, parseImageRoot } from "../image/image-root.ts";
 import type { Manifest } from "../image/manifest.ts";
-import { mediaTypes } from "../image/media-types.ts";
-import { type Platform, selectPlatform } from "../image/platform.ts";
+import { isIndexType, mediaTypes } from "../image/media-types.ts";
+import { hostPlatform, type Platform, selectPlatform } from "../image/platform.ts";
 import type { ImageSource } from "./image-source.ts";
 import { deepestIndex } from "./limits.ts";
 
@@ -56,6 +56,37 @@ export async function resolveImage(
     config,
     layers: pairLayers(found.manifest, config, source.name),
     origin: source.origin,
+  };
+}
+
+/** Every image `source` has, in the order of its index. Throws as `resolveImage` does, and for indexes in indexes. */
+export async function resolveAll(source: ImageSource, signal: AbortSignal): Promise<readonly ResolvedImage[]> {
+  const { descriptor, root } = await source.resolve(signal);
+  if (root.kind === "manifest") return [await resolveImage(source, hostPlatform(), signal)];
+  const entries = root.index.manifests.filter(isImageEntry);
+  if (entries.length === 0) throw new BuildError("IMAGE_INVALID", `index of ${source.name}: names no image`);
+  const images: ResolvedImage[] = [];
+  for (const entry of entries) {
+    const image = await resolveImage(entrySource(source, entry), hostPlatform(), signal);
+    images.push({ ...image, root: descriptor });
+  }
+  return images;
+}
+
+/** One entry of an index as a source of its own. */
+function entrySource(source: ImageSource, entry: Descriptor): ImageSource {
+  return {
+    ...source,
+    async resolve(signal) {
+      if (isIndexType(entry.mediaType))
+        throw new BuildError(
+          "SOURCE_INVALID",
+          `index of ${source.name}: names an index, which has no platform of its own`,
+        );
+      const bytes = await source.fetch(entry, "manifest", signal);
+      const subject = `manifest ${entry.digest} of ${source.name}`;
+      return { descriptor: entry, bytes, root: parseImageRoot(bytes, entry.mediaType, subject) };
+    },
   };
 }
 

@@ -2,7 +2,7 @@ import type { Digest } from "../base/digest.ts";
 import { isBuildError } from "../base/errors.ts";
 import { familiarReference, formatReference, parseReference, type Reference } from "../image/reference.ts";
 import type { OciImage } from "../output/oci-image.ts";
-import { storedOciImage } from "../output/stored-oci-image.ts";
+import { storedOciImage, usualOciOptions } from "../output/stored-oci-image.ts";
 import type { BlobIdentity } from "../store/blob-store.ts";
 import type { StoredImage } from "../store/image-store.ts";
 import type { LayerStore } from "../store/layer-store.ts";
@@ -14,13 +14,6 @@ import { isRepositoryName } from "./registry-route.ts";
 export interface ServedManifest extends BlobIdentity {
   readonly mediaType: string;
 }
-
-/** An image that came from elsewhere leaves as it came; what was built here is compressed with gzip. */
-const options = {
-  compression: { format: { compression: "gzip", level: null }, force: false },
-  annotations: [],
-  ociMediaTypes: true,
-} as const;
 
 /**
  * The images of a store as repositories: `docker.io/library/app:1` is tag `1` of `app`, `ghcr.io/ns/app:1` of
@@ -128,7 +121,7 @@ export class ServedImages {
 
   async #make(image: StoredImage): Promise<OciImage> {
     const { blobs } = this.#store;
-    const made = await storedOciImage(image, image.platforms, options, blobs, this.#layers, this.#signal);
+    const made = await storedOciImage(image, image.platforms, usualOciOptions, blobs, this.#layers, this.#signal);
     for (const bytes of made.documents.values()) await blobs.putBytes(bytes);
     return made;
   }

@@ -167,6 +167,15 @@ export class DirectoryLayerStore implements LayerStore {
     });
   }
 
+  async originalBlob(diffId: DiffId, digest: Digest, signal: AbortSignal): Promise<Descriptor | null> {
+    const stored = (await this.#storedBlobs(diffId)).find(
+      ({ blob, format }) => format === null && blob.digest === digest,
+    );
+    if (stored !== undefined) return stored.blob;
+    const remotes = (await this.#records.remotes(diffId)).filter(({ blob }) => blob.digest === digest);
+    return remotes.length === 0 ? null : this.#fetch(diffId, remotes, signal);
+  }
+
   async sizeBytes(diffId: DiffId): Promise<number> {
     const record = await this.#records.layer(diffId);
     if (record !== null) return record.sizeBytes;

@@ -28,6 +28,8 @@ export interface StoredImage {
   readonly createdAtMs: number;
   /** Digests of manifests and indexes this image is known to have had in registries or archives. */
   readonly manifests: readonly Digest[];
+  /** Blobs that an index of the image leads to besides its platforms: attestations, and what these consist of. */
+  readonly attachments?: readonly Digest[];
 }
 
 /** Images by reference, as the files `images/<reference>`. */
@@ -58,6 +60,7 @@ export class ImageStore {
       })),
       createdAtMs: image.createdAtMs,
       manifests: image.manifests,
+      ...(image.attachments === undefined ? {} : { attachments: image.attachments }),
     };
     if (await this.#isTagged(reference, stored)) return;
     await this.#paths.hold();
@@ -156,6 +159,7 @@ const digestsOf = (image: StoredImage): readonly Digest[] => [
 
 /** Reads a stored image; throws STORE_RECORD_INVALID when it is broken. */
 export function parseStoredImage(fields: RecordFields): StoredImage {
+  const attachments = fields.optional("attachments", () => fields.list("attachments", parseDigest));
   return {
     reference: fields.text("reference"),
     platforms: fields.list("platforms", (item) => {
@@ -175,6 +179,7 @@ export function parseStoredImage(fields: RecordFields): StoredImage {
     }),
     createdAtMs: fields.count("createdAtMs"),
     manifests: fields.list("manifests", parseDigest),
+    ...(attachments === null ? {} : { attachments }),
   };
 }
 

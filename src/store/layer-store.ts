@@ -54,6 +54,8 @@ export interface LayerStore {
   tar(diffId: DiffId, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** A blob of the layer in the blob store: the one it came with (any format, unless `force`), or one made now. */
   blob(diffId: DiffId, format: BlobFormat, signal: AbortSignal, force?: boolean): Promise<Descriptor>;
+  /** The blob `digest` if the layer came as that, fetched if it is only known elsewhere; null when it did not. */
+  originalBlob(diffId: DiffId, digest: Digest, signal: AbortSignal): Promise<Descriptor | null>;
   /** Size of the uncompressed tar, in bytes; of the compressed blob when only that is known. */
   sizeBytes(diffId: DiffId): Promise<number>;
 }

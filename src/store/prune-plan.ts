@@ -118,7 +118,7 @@ class Uses {
         this.#addBlob(imageId);
         for (const diffId of diffIds) this.#addLayer(diffId);
       }
-      for (const digest of image.manifests) this.#addBlob(digest);
+      for (const digest of [...image.manifests, ...(image.attachments ?? [])]) this.#addBlob(digest);
     }
     for (const digest of inventory.pushedBlobs) this.#addBlob(digest);
     for (const { imageId, layers } of inventory.containers) {
