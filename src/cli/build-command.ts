@@ -36,7 +36,7 @@ import { withInterrupt } from "./with-interrupt.ts";
 /** `tsbuild build`: builds, shows progress on stderr, prints what was made. */
 export async function runBuild(context: string, options: BuildOptions): Promise<void> {
   const request = toRequest(context, options);
-  const toStderr: Write = (text) => void process.stderr.write(text);
+  const toStderr = inTurns((text) => void process.stderr.write(text));
   const renderer = chooseRenderer(options, toStderr);
   const recorder = new FailureRecorder();
   const sink: ProgressRenderer = {
@@ -65,6 +65,20 @@ export async function runBuild(context: string, options: BuildOptions): Promise<
       toStderr(renderError(error, await recorder.contextOf(error, options.debug === true)));
     throw new ReportedError(error);
   }
+}
+
+/** Writes all text of one turn at once: that so many steps are cached is known at the same time. */
+function inTurns(write: Write): Write {
+  let pending = "";
+  return (text) => {
+    if (pending === "")
+      queueMicrotask(() => {
+        const all = pending;
+        pending = "";
+        write(all);
+      });
+    pending += text;
+  };
 }
 
 /** For renderers that show everything as events; the others leave the end to `report`. */
@@ -134,8 +148,13 @@ export function chooseRenderer(options: Pick<BuildOptions, "quiet" | "progress">
 export function toRequest(context: string, options: BuildOptions): BuildRequest {
   return {
     context,
-    stdin: process.stdin,
-    stdout: process.stdout,
+    // Only when asked for: making a stream takes milliseconds.
+    get stdin() {
+      return process.stdin;
+    },
+    get stdout() {
+      return process.stdout;
+    },
     dockerfile: options.file ?? null,
     tags: options.tag,
     buildArgs: parseBuildArgs(options.buildArg, process.env),

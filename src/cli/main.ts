@@ -51,8 +51,8 @@ const handlers: CommandHandlers = {
 export async function main(args: readonly string[]): Promise<number> {
   const out = (text: string): void => void process.stdout.write(text);
   const err = (text: string): void => void process.stderr.write(text);
-  tolerateClosedReader(process.stdout, err);
-  tolerateClosedReader(process.stderr, () => {});
+  whenFirstUsed("stdout", (stream) => tolerateClosedReader(stream, err));
+  whenFirstUsed("stderr", (stream) => tolerateClosedReader(stream, () => {}));
   try {
     await runCommandLine(args, handlers, { out, err });
     return 0;
@@ -61,6 +61,23 @@ export async function main(args: readonly string[]): Promise<number> {
     err(renderError(error, { excerpt: null, step: null, debug: args.includes("--debug") }));
     return exitCodeOf(error);
   }
+}
+
+/** Has `prepare` look at a stream of this process as soon as somebody asks for it: making one takes milliseconds. */
+function whenFirstUsed(name: "stdout" | "stderr", prepare: (stream: NodeJS.WriteStream) => void): void {
+  const { get } = Object.getOwnPropertyDescriptor(process, name) ?? {};
+  let stream: NodeJS.WriteStream | null = null;
+  Object.defineProperty(process, name, {
+    configurable: true,
+    enumerable: true,
+    get(): NodeJS.WriteStream {
+      if (stream !== null) return stream;
+      const made: NodeJS.WriteStream = get?.call(process);
+      stream = made;
+      prepare(made);
+      return made;
+    },
+  });
 }
 
 /** A reader that goes away, as in `tsbuild images | head -1`, has what it wants; that text cannot be written is an error. */

@@ -231,7 +231,9 @@ async function writeOutputs(
     images: store.images,
     push,
     runner: tasks,
-    stdout: request.stdout,
+    get stdout() {
+      return request.stdout;
+    },
     names: request.tags.map((tag) => formatReference(parseReference(tag))),
     nowMs: Date.now,
     epoch,

@@ -32,6 +32,10 @@ export class SnapshotCache implements ResultCache<Snapshot> {
     });
   }
 
+  noteUse(key: CacheKey): void {
+    this.#records.noteUse(key);
+  }
+
   lookupAlias(key: CacheKey): Promise<CacheKey | null> {
     return this.#records.lookupAlias(key);
   }

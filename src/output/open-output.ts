@@ -42,19 +42,19 @@ export function epochOf(spec: OutputSpec, epochOfBuild: number | null): number |
 
 /** The output a spec asks for; null for `cacheonly`, and for an image that is neither stored nor pushed. */
 export function openOutput(spec: OutputSpec, parts: OutputParts): Output | null {
-  const { layers, blobs, stdout } = parts;
+  const { layers, blobs } = parts;
   const names = "names" in spec && spec.names.length > 0 ? spec.names : parts.names;
   switch (spec.kind) {
     case "oci":
       return spec.isArchive
-        ? ociArchiveOutput({ ...spec, names, forDocker: false }, layers, blobs, stdout)
+        ? ociArchiveOutput({ ...spec, names, forDocker: false }, layers, blobs, parts.stdout)
         : ociDirectoryOutput({ ...spec, names }, layers, blobs);
     case "docker":
-      return ociArchiveOutput({ ...spec, names, forDocker: true }, layers, blobs, stdout);
+      return ociArchiveOutput({ ...spec, names, forDocker: true }, layers, blobs, parts.stdout);
     case "image":
       return openImageOutput({ ...spec, names }, parts);
     case "tar":
-      return rootfsTarOutput({ ...spec, epoch: epochOf(spec, parts.epoch) }, layers, stdout);
+      return rootfsTarOutput({ ...spec, epoch: epochOf(spec, parts.epoch) }, layers, parts.stdout);
     case "local":
       return localDirectoryOutput({ ...spec, epoch: epochOf(spec, parts.epoch) }, layers, parts.runner);
     case "cacheonly":

@@ -47,6 +47,8 @@ export interface Op<R> {
 export interface ResultCache<R> {
   lookup(key: CacheKey): Promise<R | null>;
   save(key: CacheKey, result: R, op: Op<R>): Promise<void>;
+  /** Told that the result of a key was of use, though it may not have been looked up; must not throw. */
+  noteUse(key: CacheKey): void;
   /** The content key stored for a definition key. */
   lookupAlias(key: CacheKey): Promise<CacheKey | null>;
   saveAlias(key: CacheKey, target: CacheKey): Promise<void>;

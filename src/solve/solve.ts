@@ -19,18 +19,18 @@ export interface SolveLimits {
   readonly parallelism: number;
 }
 
-/** An op's key, and its result when the cache has it. */
-interface Identity<R> {
+/** What an op is known by. */
+interface Identity {
   readonly key: CacheKey;
   /** The definition key that shall lead to `key` from now on; null when it does already or there is none. */
   readonly newAlias: CacheKey | null;
   /** Made anew although a result may be stored: the op or something it stands on ignores the cache. */
   readonly forced: boolean;
-  readonly hit: R | null;
 }
 
 /**
- * Results of `targets`. Asks for keys from the targets down, runs what the cache does not have, as parallel as the graph
+ * Results of `targets`. Asks for keys from the targets down, looks up results from the targets down as far as nothing is
+ * found, and runs what the cache does not have, as parallel as the graph
  * and the limits allow. Ops with equal keys run once. After the first failure everything else is cancelled; the promise
  * rejects with that failure when nothing runs any more. What was finished stays in the cache.
  */
@@ -52,12 +52,17 @@ class Solver<R> {
   readonly #observer: SolveObserver;
   readonly #places: Semaphore;
   readonly #abort = new AbortController();
-  readonly #identities = new Map<string, Promise<Identity<R>>>();
+  readonly #identities = new Map<string, Promise<Identity>>();
+  readonly #hits = new Map<CacheKey, Promise<R | null>>();
   readonly #results = new Map<string, Promise<R>>();
   readonly #runs = new Map<CacheKey, Promise<R>>();
   readonly #reported = new Set<string>();
   readonly #started = new Set<string>();
   readonly #seenErrors = new Set<unknown>();
+  /** Resolves as soon as something is not in the cache. */
+  readonly #missed: Promise<void>;
+  #noteMiss: () => void = () => {};
+  readonly #starts: Promise<void>[] = [];
   #firstError: unknown = undefined;
 
   constructor(
@@ -71,6 +76,9 @@ class Solver<R> {
     this.#cache = cache;
     this.#observer = observer;
     this.#places = new Semaphore(limits.parallelism);
+    this.#missed = new Promise((resolve) => {
+      this.#noteMiss = resolve;
+    });
     setMaxListeners(0, this.#abort.signal); // every waiting op listens
     const cancel = (): void => this.#fail(new BuildError("BUILD_CANCELLED", "the build was cancelled"));
     if (signal.aborted) cancel();
@@ -80,7 +88,9 @@ class Solver<R> {
   async resultsOf(targets: readonly string[]): Promise<ReadonlyMap<string, R>> {
     const settled = await Promise.allSettled(targets.map((id) => this.#result(id)));
     // Also what no target waits for any more must have ended before the caller cleans up.
-    await Promise.allSettled([...this.#identities.values(), ...this.#results.values()]);
+    await Promise.allSettled(this.#identities.values());
+    await Promise.all(this.#starts);
+    await Promise.allSettled(this.#results.values());
     if (this.#firstError !== undefined) throw this.#firstError;
     const results = new Map<string, R>();
     for (const [position, outcome] of settled.entries()) {
@@ -100,11 +110,11 @@ class Solver<R> {
     return memo(this.#results, id, () => this.#solveOp(this.#op(id)));
   }
 
-  #identity(id: string): Promise<Identity<R>> {
+  #identity(id: string): Promise<Identity> {
     return memo(this.#identities, id, () => this.#guard(this.#op(id), (op) => this.#identify(op)));
   }
 
-  async #identify(op: Op<R>): Promise<Identity<R>> {
+  async #identify(op: Op<R>): Promise<Identity> {
     const [definitions, contents] = await Promise.all([
       this.#identitiesOf(op.definitionInputs),
       this.#contentIdentities(op.contentInputs),
@@ -117,14 +127,15 @@ class Solver<R> {
       new Map([...keys, ...mapValues(contents, (identity) => identity.key)]),
       this.#abort.signal,
     );
-    if (op.contentInputs.length === 0) return this.#lookUp(definitionKey, null, forced);
+    if (op.contentInputs.length === 0) return { key: definitionKey, newAlias: null, forced };
 
     // A content input that is made anew may come out different under the same key: then only its content counts.
     const mayUseAlias = !some(contents, (identity) => identity.forced);
     const known = mayUseAlias ? await this.#cache.lookupAlias(definitionKey) : null;
-    if (known !== null) return this.#lookUp(known, null, forced);
+    if (known !== null) return { key: known, newAlias: null, forced };
+    this.#noteMiss();
     const key = await op.contentKey(keys, await this.#resultsById(op.contentInputs), this.#abort.signal);
-    return this.#lookUp(key, definitionKey, forced);
+    return { key, newAlias: definitionKey, forced };
   }
 
   async #runAhead(op: Op<R>): Promise<void> {
@@ -135,17 +146,20 @@ class Solver<R> {
     }, this.#abort.signal);
   }
 
-  async #lookUp(key: CacheKey, newAlias: CacheKey | null, forced: boolean): Promise<Identity<R>> {
-    return { key, newAlias, forced, hit: forced ? null : await this.#cache.lookup(key) };
+  async #hit({ key, forced }: Identity): Promise<R | null> {
+    const hit = forced ? null : await memo(this.#hits, key, () => this.#cache.lookup(key));
+    if (hit === null) this.#noteMiss();
+    return hit;
   }
 
   async #solveOp(op: Op<R>): Promise<R> {
     const identity = await this.#identity(op.id);
-    if (identity.hit !== null) {
+    const hit = await this.#guard(op, () => this.#hit(identity));
+    if (hit !== null) {
       if (identity.newAlias !== null) await this.#cache.saveAlias(identity.newAlias, identity.key);
       if (this.#started.has(op.id)) this.#observer.completed(op.id);
       else this.#reportCached(op);
-      return identity.hit;
+      return hit;
     }
     await this.#guard(op, async () => op.checkMachine?.());
     const inputs = await this.#resultsById([...op.definitionInputs, ...op.contentInputs]);
@@ -159,7 +173,7 @@ class Solver<R> {
     return result;
   }
 
-  async #run(op: Op<R>, identity: Identity<R>, inputs: ReadonlyMap<string, R>): Promise<R> {
+  async #run(op: Op<R>, identity: Identity, inputs: ReadonlyMap<string, R>): Promise<R> {
     this.#start(op);
     const result = await op.run(inputs, this.#abort.signal);
     await this.#cache.save(identity.key, result, op);
@@ -180,6 +194,7 @@ class Solver<R> {
     if (this.#reported.has(op.id)) return;
     this.#reported.add(op.id);
     for (const input of [...op.definitionInputs, ...op.contentInputs]) this.#reportCached(this.#op(input));
+    void this.#identity(op.id).then(({ key }) => this.#cache.noteUse(key));
     this.#observer.cached(op.id);
   }
 
@@ -204,18 +219,27 @@ class Solver<R> {
   }
 
   /**
-   * Identities of what is read by content. What is not found is started at once, since its content will be asked for:
-   * otherwise stages that are copied from one after the other would also run one after the other.
+   * Identities of what is read by content. As soon as anything is missing, what is not found of these is started, since
+   * its content will most likely be asked for: otherwise stages that are copied from one after the other would also run
+   * one after the other.
    */
-  async #contentIdentities(ids: readonly string[]): Promise<ReadonlyMap<string, Identity<R>>> {
+  async #contentIdentities(ids: readonly string[]): Promise<ReadonlyMap<string, Identity>> {
     return byId(ids, async (id) => {
       const identity = await this.#identity(id);
-      if (identity.hit === null) void this.#result(id);
+      void this.#missed.then(() => this.#starts.push(this.#startUnlessFound(id, identity)));
       return identity;
     });
   }
 
-  async #identitiesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Identity<R>>> {
+  async #startUnlessFound(id: string, identity: Identity): Promise<void> {
+    try {
+      if ((await this.#hit(identity)) === null) void this.#result(id);
+    } catch {
+      // Told to whoever needs it.
+    }
+  }
+
+  async #identitiesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Identity>> {
     return byId(ids, (id) => this.#identity(id));
   }
 

@@ -70,7 +70,8 @@ export async function readSmallFile(path: string, maxBytes = 64 * 1024 * 1024): 
   return withStorageErrors(path, async () => {
     try {
       // A build reads some for every step: each takes microseconds here, and many times that in a thread.
-      const { size } = statSync(path);
+      const size = statSync(path, { throwIfNoEntry: false })?.size ?? null;
+      if (size === null) return null;
       if (size <= maxBytes) return readFileSync(path);
       throw new BuildError("BLOB_TOO_LARGE", `store file "${path}": got ${size} bytes, want at most ${maxBytes}`);
     } catch (error) {

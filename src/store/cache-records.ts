@@ -43,6 +43,11 @@ export class CacheRecords {
     return record;
   }
 
+  /** Notes that the record of `key`, if there is one, is in use: it is not among the first that prune removes. */
+  noteUse(key: CacheKey): void {
+    noteUse(this.#paths.cacheRecord(key));
+  }
+
   /** Stores a record; its layers must be in the store. */
   async save(record: CacheRecord): Promise<void> {
     const { key, layers, createdAtMs, description, inputs } = record;
@@ -101,7 +106,8 @@ function expectKey(fields: RecordFields, key: CacheKey): void {
 function noteUse(path: string): void {
   try {
     const nowMs = Date.now();
-    if (nowMs - statSync(path).mtimeMs > usePrecisionMs) utimesSync(path, nowMs / 1000, nowMs / 1000);
+    const lastUseMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? nowMs;
+    if (nowMs - lastUseMs > usePrecisionMs) utimesSync(path, nowMs / 1000, nowMs / 1000);
   } catch {
     // Only prune's order of removal depends on it.
   }

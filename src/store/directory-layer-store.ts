@@ -104,7 +104,7 @@ export class DirectoryLayerStore implements LayerStore {
   async has(diffId: DiffId): Promise<boolean> {
     if (this.#known.has(diffId)) return true;
     const isThere =
-      (await this.#files.locate(diffId)) !== null ||
+      this.#files.has(diffId) ||
       (await this.#records.remotes(diffId)).length > 0 ||
       (await this.#storedBlobs(diffId)).length > 0;
     if (isThere) this.#known.add(diffId);

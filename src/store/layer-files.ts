@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { accessSync, createReadStream, readFileSync, readlinkSync, renameSync, symlinkSync } from "node:fs";
+import { createReadStream, readFileSync, readlinkSync, renameSync, statSync, symlinkSync } from "node:fs";
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { type DiffId, type Digest, digestFromHex, hexOf } from "../base/digest.ts";
@@ -35,6 +35,12 @@ export class LayerFiles {
     const directory = this.#directoryOf(diffId);
     if (!hasTar && directory === null) return null;
     return { diffId, indexFile: file("index"), tarFile: hasTar ? file("tar") : null, directory };
+  }
+
+  /** Whether `locate` would find it. */
+  has(diffId: DiffId): boolean {
+    const isThere = (name: LayerFileName): boolean => exists(this.#paths.layerFile(diffId, name));
+    return isThere("index") && (isThere("dir") || isThere("tar"));
   }
 
   /** Whether the index has the bytes that were put there; looked at once a process. */
@@ -141,13 +147,7 @@ export class LayerFiles {
 
 /** Answered by this thread: to ask another one takes longer than the answer. */
 function exists(path: string): boolean {
-  try {
-    accessSync(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 async function digestOfFile(path: string): Promise<Digest> {

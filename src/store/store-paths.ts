@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { type CacheKey, type DiffId, type Digest, hexOf } from "../base/digest.ts";
 import { alwaysHeld, type StoreHold } from "./store-hold.ts";
 
@@ -13,7 +12,7 @@ export type LayerFileName =
   | "remote.json"
   | "boot-id";
 
-/** Where things lie below the root of a store (docs/store.md). */
+/** Where things lie below the root of a store (docs/store.md). Put together by hand: a build asks for some for every step. */
 export class StorePaths {
   readonly root: string;
   /** Directory of this process below `tmp/`, there as soon as the store is held; removed when the process is gone. */
@@ -42,50 +41,50 @@ export class StorePaths {
   }
 
   blob(digest: Digest): string {
-    return join(this.root, "blobs", "sha256", hexOf(digest));
+    return `${this.root}/blobs/sha256/${hexOf(digest)}`;
   }
 
   layer(diffId: DiffId): string {
-    return join(this.root, "layers", hexOf(diffId));
+    return `${this.root}/layers/${hexOf(diffId)}`;
   }
 
   /** A file of a layer: `index`, `tar`, `dir`, `layer.json`, … */
   layerFile(diffId: DiffId, name: LayerFileName): string {
-    return join(this.layer(diffId), name);
+    return `${this.layer(diffId)}/${name}`;
   }
 
   directory(id: string): string {
-    return join(this.root, "dirs", id);
+    return `${this.root}/dirs/${id}`;
   }
 
   cacheRecord(key: CacheKey): string {
-    return join(this.root, "cache", hexOf(key));
+    return `${this.root}/cache/${hexOf(key)}`;
   }
 
   cacheAlias(key: CacheKey): string {
-    return join(this.root, "cache", `${hexOf(key)}.alias`);
+    return `${this.root}/cache/${hexOf(key)}.alias`;
   }
 
   /** `name` is one that `fileNameOf` made. */
   image(name: string): string {
-    return join(this.root, "images", name);
+    return `${this.root}/images/${name}`;
   }
 
   pin(name: string): string {
-    return join(this.root, "pins", name);
+    return `${this.root}/pins/${name}`;
   }
 
   /** `repository` and `name` are ones that `fileNameOf` made. */
   repositoryFile(repository: string, kind: "blobs" | "manifests" | "tags", name: string): string {
-    return join(this.root, "repositories", repository, kind, name);
+    return `${this.root}/repositories/${repository}/${kind}/${name}`;
   }
 
   /** `id` "" is the directory of all. */
   container(id: string): string {
-    return join(this.root, "containers", id);
+    return `${this.root}/containers/${id}`;
   }
 
   quarantine(name: string): string {
-    return join(this.root, "quarantine", name);
+    return `${this.root}/quarantine/${name}`;
   }
 }

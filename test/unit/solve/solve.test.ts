@@ -6,15 +6,21 @@ import { type SolveObserver, solve } from "../../../src/solve/solve.ts";
 
 const keyOf = (text: string): CacheKey => digestOf(text) as string as CacheKey;
 
-/** A cache of numbers that counts nothing and forgets nothing. */
+/** A cache of numbers that forgets nothing. */
 class NumberCache implements ResultCache<number> {
   readonly results = new Map<CacheKey, number>();
   readonly aliases = new Map<CacheKey, CacheKey>();
+  readonly lookedUp: CacheKey[] = [];
+  readonly used = new Set<CacheKey>();
   async lookup(key: CacheKey): Promise<number | null> {
+    this.lookedUp.push(key);
     return this.results.get(key) ?? null;
   }
   async save(key: CacheKey, result: number): Promise<void> {
     this.results.set(key, result);
+  }
+  noteUse(key: CacheKey): void {
+    this.used.add(key);
   }
   async lookupAlias(key: CacheKey): Promise<CacheKey | null> {
     return this.aliases.get(key) ?? null;
@@ -82,6 +88,29 @@ const untilAborted = (signal: AbortSignal): Promise<void> =>
     if (signal.aborted) cancel();
     else signal.addEventListener("abort", cancel, { once: true });
   });
+
+describe("results that are in the cache", () => {
+  test("are looked up from the target down, as far as nothing is found, and all count as used", async () => {
+    const cache = new NumberCache();
+    const counters = new Counters();
+    const ops = (last: number): readonly Op<number>[] => [
+      counters.sum("base"),
+      counters.sum("read"),
+      counters.sum("middle", { on: ["base"], reads: ["read"] }),
+      counters.sum("top", { on: ["middle"], value: last }),
+    ];
+    await counters.solve(ops(1), ["top"], cache);
+    const lookups = async (last: number): Promise<number> => {
+      cache.lookedUp.length = 0;
+      await counters.solve(ops(last), ["top"], cache);
+      return cache.lookedUp.length;
+    };
+    expect(await lookups(1)).toBe(1);
+    expect([...cache.used].sort()).toEqual([...cache.results.keys()].sort());
+    expect(await lookups(2)).toBe(3); // top and middle; and read, as something is missing
+    expect(counters.runs).toEqual([...counters.runs.slice(0, 4), "top"]);
+  });
+});
 
 describe("solve", () => {
   test("runs inputs before what stands on them, and nothing that is not asked for", async () => {
