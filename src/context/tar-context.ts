@@ -1,10 +1,11 @@
 import { createHash, type Hash } from "node:crypto";
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { asDiffId, digestFromHex } from "../base/digest.ts";
 import { BuildError, isBuildError } from "../base/errors.ts";
 import { defineTask } from "../base/task.ts";
 import { decompress } from "../layer/decompress.ts";
+import { SparseExpander } from "../layer/expand-sparse.ts";
 import { fileChunks } from "../layer/file-chunks.ts";
 import { fsCall } from "../layer/fs-call.ts";
 import { type Inode, LayerAssembly } from "../layer/layer-assembly.ts";
@@ -12,7 +13,7 @@ import { LayerIndexWriter } from "../layer/layer-index-writer.ts";
 import type { LayerLocation } from "../layer/layer-location.ts";
 import { type ArchiveCompression, detectCompression } from "../layer/magic.ts";
 import { blockBytes } from "../layer/tar-encoder.ts";
-import { TarHeaderReader } from "../layer/tar-header-reader.ts";
+import { isSparseRefusal, TarHeaderReader } from "../layer/tar-header-reader.ts";
 import { defaultTarLimits, type TarMember } from "../layer/tar-member.ts";
 import { type TarSink, TarSplitter } from "../layer/tar-splitter.ts";
 import { readHostFile } from "./read-context-file.ts";
@@ -49,20 +50,48 @@ export async function openTarContext(input: TarContextInput): Promise<TarContext
   const start = readStart(input.file);
   const isPlain = detectCompression(start) === "none";
   if (isPlain && !beginsLikeTar(start)) return { kind: "dockerfile", bytes: readHostFile(input.file) ?? start };
-  const tarFile = isPlain ? input.file : join(input.directory, "tar");
   try {
-    const indexer = new TarIndexer();
-    if (isPlain) for (const chunk of fileChunks(input.file)) indexer.take(chunk);
-    else await uncompress(input.file, tarFile, (bytes) => indexer.take(bytes));
-    return {
-      kind: "tree",
-      tree: { kind: "layers", layers: [indexer.finish(join(input.directory, "index"), tarFile)] },
-      newestFileSeconds: indexer.newestFileSeconds,
-    };
+    return await indexTar(input, isPlain, "refused").catch((error: unknown) => {
+      if (isSparseRefusal(error)) return indexTar(input, isPlain, "filled");
+      throw error;
+    });
   } catch (error) {
     if (!isBuildError(error) || !error.code.startsWith("LAYER_")) throw error;
     throw new BuildError("CONTEXT_INVALID", `build context archive: ${error.message}`, { cause: error });
   }
+}
+
+/** The tree of a tar. Files with holes are refused, or filled in a copy of the tar. */
+async function indexTar(input: TarContextInput, isPlain: boolean, holes: "refused" | "filled"): Promise<TarContext> {
+  const indexer = new TarIndexer();
+  const isCopied = !isPlain || holes === "filled";
+  const tarFile = isCopied ? join(input.directory, holes === "filled" ? "filled-tar" : "tar") : input.file;
+  const copy = isCopied ? fsCall(() => openSync(tarFile, "wx")) : null;
+  const take = (bytes: Buffer): void => {
+    indexer.take(bytes);
+    if (copy !== null) fsCall(() => writeAll(copy, bytes));
+  };
+  try {
+    const expander = holes === "filled" ? new SparseExpander(defaultTarLimits, take) : null;
+    const receive = (bytes: Buffer): void => (expander === null ? take(bytes) : expander.push(bytes));
+    if (isPlain) for (const chunk of fileChunks(input.file)) receive(chunk);
+    else await decompress(fileChunks(input.file), formats, receive);
+    expander?.end();
+  } catch (error) {
+    if (isCopied) rmSync(tarFile);
+    throw error;
+  } finally {
+    if (copy !== null) closeSync(copy);
+  }
+  return {
+    kind: "tree",
+    tree: { kind: "layers", layers: [indexer.finish(join(input.directory, "index"), tarFile)] },
+    newestFileSeconds: indexer.newestFileSeconds,
+  };
+}
+
+function writeAll(fd: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
 /** The first block of `file`, or less. */
@@ -75,25 +104,11 @@ function readStart(file: string): Buffer {
 function beginsLikeTar(block: Buffer): boolean {
   if (block.length < blockBytes) return false;
   try {
-    new TarHeaderReader(defaultTarLimits).header(block, 0);
+    new TarHeaderReader(defaultTarLimits, "told").header(block, 0);
     return true;
   } catch (error) {
     if (isBuildError(error, "LAYER_MALFORMED")) return false;
     throw error;
-  }
-}
-
-async function uncompress(file: string, tarFile: string, take: (bytes: Buffer) => void): Promise<void> {
-  const fd = fsCall(() => openSync(tarFile, "wx"));
-  try {
-    await decompress(fileChunks(file), formats, (bytes) => {
-      take(bytes);
-      fsCall(() => {
-        for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-      });
-    });
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -5,6 +5,7 @@ const space = 0x20;
 const equals = 0x3d;
 const newline = 0x0a;
 const xattrKey = "SCHILY.xattr.";
+const sparseKey = "GNU.sparse.";
 
 /** What an extended header (POSIX.1-2017, pax) says about the member behind it; what it does not say is undefined. */
 export interface ExtendedHeader {
@@ -15,6 +16,8 @@ export interface ExtendedHeader {
   readonly gid?: number;
   readonly mtime?: { readonly seconds: number; readonly nanos: number };
   readonly xattrs: ReadonlyMap<string, Buffer>;
+  /** The records `GNU.sparse.…` without that prefix, in their order: the member is a file with holes. */
+  readonly sparse: readonly (readonly [string, string])[];
 }
 
 /**
@@ -22,7 +25,8 @@ export interface ExtendedHeader {
  * lengths, NUL in names), it throws LAYER_MALFORMED. Of equal keys the last counts; an empty value counts for nothing.
  */
 export function parseExtendedHeader(data: Buffer): ExtendedHeader {
-  const records = parseRecords(data);
+  const all = parseRecords(data);
+  const records = new Map(all);
   const text = (key: string): string | undefined => {
     const value = records.get(key);
     return value === undefined || value.length === 0 ? undefined : value.toString("latin1");
@@ -39,20 +43,22 @@ export function parseExtendedHeader(data: Buffer): ExtendedHeader {
   };
   const xattrs = new Map<string, Buffer>();
   for (const [key, value] of records) {
-    if (key.startsWith("GNU.sparse.")) refuse("sparse files are not supported");
     if (key.startsWith(xattrKey)) xattrs.set(Buffer.from(key.slice(xattrKey.length), "latin1").toString("utf8"), value);
   }
   const time = text("mtime");
   const mtime =
     time === undefined ? undefined : (parseTime(time) ?? refuse(`mtime ${JSON.stringify(time.slice(0, 40))}`));
   return {
-    ...defined("path", name("path")),
+    ...defined("path", name(`${sparseKey}name`) ?? name("path")),
     ...defined("linkPath", name("linkpath")),
     ...defined("size", number("size")),
     ...defined("uid", number("uid")),
     ...defined("gid", number("gid")),
     ...defined("mtime", mtime),
     xattrs,
+    sparse: all.flatMap(([key, value]) =>
+      key.startsWith(sparseKey) ? [[key.slice(sparseKey.length), value.toString("latin1")] as const] : [],
+    ),
   };
 }
 
@@ -61,14 +67,14 @@ const notGlobal = /^(path|linkpath|size|GNU\.sparse\..*)$/;
 
 /** Checks a global extended header, whose records (a comment of git-archive) are otherwise ignored, as Go does. */
 export function checkGlobalHeader(data: Buffer): void {
-  for (const key of parseRecords(data).keys()) {
+  for (const [key] of parseRecords(data)) {
     if (notGlobal.test(key)) refuse(`a global header sets ${key}`);
   }
 }
 
 /** `<length> <key>=<value>\n`, one behind the other. */
-function parseRecords(data: Buffer): ReadonlyMap<string, Buffer> {
-  const records = new Map<string, Buffer>();
+function parseRecords(data: Buffer): readonly (readonly [string, Buffer])[] {
+  const records: (readonly [string, Buffer])[] = [];
   for (let at = 0; at < data.length; ) {
     const blank = data.indexOf(space, at);
     const digits = blank < 0 || blank - at > 10 ? "" : data.toString("latin1", at, blank);
@@ -81,7 +87,7 @@ function parseRecords(data: Buffer): ReadonlyMap<string, Buffer> {
     if (separator < 0 || separator >= end || separator === blank + 1) return refuse("a record has no key");
     const key = data.toString("latin1", blank + 1, separator);
     if (key.includes("\0")) return refuse("a key has a NUL in it");
-    records.set(key, data.subarray(separator + 1, end - 1));
+    records.push([key, data.subarray(separator + 1, end - 1)]);
     at = end;
   }
   return records;

@@ -1,12 +1,15 @@
-import { BuildError } from "../base/errors.ts";
+import { BuildError, isBuildError } from "../base/errors.ts";
 import { decodeName } from "../base/file-name.ts";
 import { checkGlobalHeader, type ExtendedHeader, parseExtendedHeader } from "./extended-header.ts";
+import { readOldGnuHeader, readPaxSparse, type SparseHeader } from "./sparse-map.ts";
 import { blockBytes } from "./tar-encoder.ts";
 import type { TarLimits, TarMember } from "./tar-member.ts";
 import { parseNumericField, parseOctalField } from "./tar-numbers.ts";
 
 /** chown(2) takes this id for "leave it as it is". */
 const noId = 0xffff_ffff;
+
+const sparseFeature = "sparse files";
 
 const memberTypes: ReadonlyMap<string, TarMember["type"]> = new Map([
   ["0", "file"],
@@ -26,6 +29,8 @@ export type HeaderEvent =
   | { readonly kind: "metadata"; readonly size: number }
   /** A member, whose content of `member.size` bytes and its padding follow. */
   | { readonly kind: "member"; readonly member: TarMember }
+  /** A file with holes, of which `member.size` bytes are stored, the map in pax 1.0 included. Only where it was asked for. */
+  | { readonly kind: "sparse"; readonly member: TarMember; readonly sparse: SparseHeader }
   /** Half of the end mark; the next block decides. */
   | { readonly kind: "zero" }
   /** The archive ends here; what follows is not part of it. */
@@ -33,11 +38,12 @@ export type HeaderEvent =
 
 /**
  * Understands the header blocks of a tar: ustar, GNU (long names, base-256), pax, star and v7. Where Go, GNU tar and
- * libarchive would see different members in the same bytes it throws LAYER_MALFORMED; sparse files are refused too.
- * Knows nothing of where the bytes come from.
+ * libarchive would see different members in the same bytes it throws LAYER_MALFORMED. Sparse files are refused, too, with
+ * an error `isSparseRefusal` knows, unless they are to be told. Knows nothing of where the bytes come from.
  */
 export class TarHeaderReader {
   readonly #limits: TarLimits;
+  readonly #sparse: "refused" | "told";
   #memberCount = 0;
   #sawZeroBlock = false;
   /** Type flag of the metadata that is being read. */
@@ -46,8 +52,9 @@ export class TarHeaderReader {
   #longName: Buffer | null = null;
   #longLink: Buffer | null = null;
 
-  constructor(limits: TarLimits) {
+  constructor(limits: TarLimits, sparse: "refused" | "told" = "refused") {
     this.#limits = limits;
+    this.#sparse = sparse;
   }
 
   /** `block` is 512 bytes that begin at byte `at` of the tar. */
@@ -57,12 +64,15 @@ export class TarHeaderReader {
     checkSum(block, at);
     const flag = String.fromCharCode(block[156] as number);
     if (flag === "x" || flag === "g" || flag === "L" || flag === "K") return this.#announceMetadata(block, at, flag);
-    const member = this.#member(block, at, flag);
+    const sparse = this.#sparseHeader(block, at, flag);
+    const member = this.#member(block, at, flag === "S" ? "0" : flag);
     this.#extended = null;
     this.#longName = null;
     this.#longLink = null;
     this.#count(member);
-    return { kind: "member", member };
+    if (sparse === null) return { kind: "member", member };
+    if (member.type !== "file") throw malformed(at, `${show(member.name)} is a ${member.type} and has holes`);
+    return { kind: "sparse", member, sparse };
   }
 
   /** The bytes that were announced as metadata. */
@@ -105,7 +115,6 @@ export class TarHeaderReader {
   #member(block: Buffer, at: number, flag: string): TarMember {
     const extended = this.#extended;
     const name = extended?.path ?? this.#longName ?? headerName(block);
-    if (flag === "S") throw malformed(at, `sparse files are not supported: ${show(name)}`);
     const known = memberTypes.get(flag);
     if (known === undefined) throw malformed(at, `unknown type ${JSON.stringify(flag)} of ${show(name)}`);
     const endsInSlash = name[name.length - 1] === 0x2f;
@@ -131,6 +140,19 @@ export class TarHeaderReader {
       xattrs: extended?.xattrs ?? new Map(),
       offset: at + blockBytes,
     };
+  }
+
+  #sparseHeader(block: Buffer, at: number, flag: string): SparseHeader | null {
+    const records = this.#extended?.sparse ?? [];
+    if (flag !== "S" && records.length === 0) return null;
+    if (this.#sparse === "refused") {
+      const name = this.#extended?.path ?? this.#longName ?? headerName(block);
+      throw new BuildError("LAYER_MALFORMED", `tar, at byte ${at}: sparse files are not supported: ${show(name)}`, {
+        details: { feature: sparseFeature },
+      });
+    }
+    if (flag === "S" && records.length > 0) throw malformed(at, "a file has two maps of its holes");
+    return flag === "S" ? readOldGnuHeader(block) : readPaxSparse(records);
   }
 
   #linkName(block: Buffer): Buffer {
@@ -161,6 +183,10 @@ export class TarHeaderReader {
     }
   }
 }
+
+/** Whether a tar was refused for a file with holes alone. */
+export const isSparseRefusal = (error: unknown): boolean =>
+  isBuildError(error, "LAYER_MALFORMED") && error.details.feature === sparseFeature;
 
 function isZero(block: Buffer): boolean {
   if (block[0] !== 0) return false;

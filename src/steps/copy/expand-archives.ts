@@ -2,7 +2,9 @@ import { join } from "node:path";
 import { BuildError, isBuildError } from "../../base/errors.ts";
 import { decompress } from "../../layer/decompress.ts";
 import type { Entry } from "../../layer/entry.ts";
+import { SparseExpander } from "../../layer/expand-sparse.ts";
 import type { FileReader, FileTree } from "../../layer/file-tree.ts";
+import { isSparseRefusal } from "../../layer/tar-header-reader.ts";
 import { defaultTarLimits } from "../../layer/tar-member.ts";
 import { TarSplitter } from "../../layer/tar-splitter.ts";
 import { type ArchiveMember, archiveMember } from "./archive-member.ts";
@@ -63,8 +65,25 @@ export async function expandArchives(
  * Throws ADD_ARCHIVE_INVALID when it is damaged further on, or too large.
  */
 export async function expandArchive(tree: FileTree, entry: Entry, tarFile: string): Promise<Archive | null> {
+  const archive = await spoolArchive(tree, entry, tarFile, "refused").catch((error: unknown) => {
+    if (isSparseRefusal(error)) return spoolArchive(tree, entry, tarFile, "filled");
+    throw error;
+  });
+  if (archive.members.length > 0) return archive;
+  archive.content.remove();
+  return null;
+}
+
+/** As `expandArchive`, but without a member for what is none. Files with holes are refused, or filled in `tarFile`. */
+async function spoolArchive(
+  tree: FileTree,
+  entry: Entry,
+  tarFile: string,
+  holes: "refused" | "filled",
+): Promise<{ readonly content: SpoolFile; readonly members: readonly ArchiveMember[] }> {
   const members: ArchiveMember[] = [];
-  let hasMember = false;
+  // That there are holes says that it is an archive.
+  let hasMember = holes === "filled";
   const splitter = new TarSplitter(defaultTarLimits, {
     member(member) {
       hasMember = true;
@@ -74,26 +93,31 @@ export async function expandArchive(tree: FileTree, entry: Entry, tarFile: strin
     memberEnd() {},
   });
   const content = new SpoolFile(tarFile);
+  const take = (bytes: Buffer): void => {
+    splitter.push(bytes);
+    content.append(bytes);
+  };
+  const expander = holes === "filled" ? new SparseExpander(defaultTarLimits, take) : null;
   const reader = tree.open(entry);
   try {
     await decompress(chunksOf(reader), ["gzip", "bzip2", "xz", "zstd"], (chunk) => {
-      if (splitter.isAtEnd) throw new BuildError("LAYER_MALFORMED", "data behind the end of the archive");
-      splitter.push(chunk);
-      content.append(chunk);
+      if ((expander ?? splitter).isAtEnd) throw new BuildError("LAYER_MALFORMED", "data behind the end of the archive");
+      if (expander === null) take(chunk);
+      else expander.push(chunk);
     });
+    expander?.end();
     splitter.end();
   } catch (error) {
     const isRefused = isBuildError(error) && error.code.startsWith("LAYER_");
-    if (!isRefused || (hasMember && !splitter.isAtEnd)) {
+    const isTooLate = hasMember && !(expander ?? splitter).isAtEnd;
+    if (!isRefused || isTooLate || isSparseRefusal(error)) {
       content.remove();
-      throw isRefused ? invalidArchive(entry, error) : error;
+      throw isRefused && !isSparseRefusal(error) ? invalidArchive(entry, error) : error;
     }
   } finally {
     reader.close();
   }
-  if (hasMember) return { content, members };
-  content.remove();
-  return null;
+  return { content, members };
 }
 
 /** The error for archive `entry`, whose content is refused because of `cause`. */

@@ -62,6 +62,23 @@ describe("an archive", () => {
     expect(readDockerfileFrom(tree, "Dockerfile").bytes.toString()).toBe("FROM scratch\n");
   });
 
+  test.each([
+    ["old GNU", ["--format=gnu"], (bytes: Buffer) => bytes],
+    ["pax 0.0", ["--format=posix", "--sparse-version=0.0"], gzipSync],
+    ["pax 0.1", ["--format=posix", "--sparse-version=0.1"], (bytes: Buffer) => bytes],
+    ["pax 1.0", ["--format=posix", "--sparse-version=1.0"], gzipSync],
+  ] as const)("may have files with holes: %s", async (_, options, compress) => {
+    tarOf({ plain: "plain", holes: "" });
+    const source = join(area.path, "source");
+    writeFileSync(join(source, "holes"), "end", { flag: "r+" });
+    truncateSync(join(source, "holes"), 300_000);
+    const tar = execFileSync("tar", ["-S", ...options, "-cf", "-", "-C", source, "holes", "plain"]);
+    expect(tar.length).toBeLessThan(100_000);
+    const tree = await treeOf(compress(tar));
+    expect(contentOf(tree, "holes")).toBe(`end${"\0".repeat(299_997)}`);
+    expect(contentOf(tree, "plain")).toBe("plain");
+  });
+
   test("has no whiteouts: such names are files", async () => {
     const tree = await treeOf(tarOf({ ".wh.a": "1", a: "2", "d/.wh..wh..opq": "3", "d/f": "4" }));
     expect(contentOf(tree, ".wh.a")).toBe("1");

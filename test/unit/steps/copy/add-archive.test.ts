@@ -4,7 +4,9 @@ import { describe, expect, test } from "vitest";
 import { openRootfsView } from "../../../../src/layer/rootfs-view.ts";
 import { encodeTarHeader, paddingAfter, tarEnd } from "../../../../src/layer/tar-encoder.ts";
 import { dir, file, hardlink, type LayerItem, special, symlink } from "../../../support/layer-builder.ts";
+import { pax, rawTar } from "../../../support/raw-tar.ts";
 import { useTemporaryDirectory } from "../../../support/temporary-directory.ts";
+import { rejectionOf } from "../../../support/thrown-by.ts";
 import { type ItemsAction, type PackedItems, packItems } from "./pack-items.ts";
 
 const temporary = useTemporaryDirectory();
@@ -36,6 +38,12 @@ interface Case {
   readonly action?: ItemsAction;
   readonly lines: readonly string[];
 }
+
+/** What GNU tar --sparse makes of a file of 3000 bytes whose bytes from 2000 on are "data". */
+const archiveWithHole = rawTar(
+  pax({ "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "f", "GNU.sparse.realsize": "3000" }),
+  { name: "GNUSparseFile.0/f", content: `${"1\n2000\n4\n".padEnd(512, "\0")}data` },
+);
 
 const cases: readonly Case[] = [
   {
@@ -200,6 +208,14 @@ describe("ADD unpacks", () => {
     expect(view.lstat("dst/z")?.inode).toBe(view.lstat("dst/m")?.inode);
   });
 
+  test.each([
+    ["plain", archiveWithHole],
+    ["in gzip", gzipSync(archiveWithHole)],
+  ])("files with holes, %s", async (_, archive) => {
+    const packed = await add(archive);
+    expect(packed.contentOf("dst/f")).toBe(`${"\0".repeat(2000)}data${"\0".repeat(996)}`);
+  });
+
   test("several archives and files in one instruction", async () => {
     const source = [
       file("a.tar", tarOf([file("f", "a", at(2))])),
@@ -232,6 +248,12 @@ describe("ADD unpacks", () => {
       expect(packed.lines).toEqual(["directory 755 0:0 now dst", "file 644 0:0 2 dst/f"]);
     }
   });
+});
+
+test("ADD refuses an archive whose map of holes is damaged", async () => {
+  const damaged = Buffer.from(archiveWithHole);
+  damaged.write("9", damaged.indexOf("1\n2000"));
+  expect(await rejectionOf(add(damaged))).toMatchObject({ code: "ADD_ARCHIVE_INVALID" });
 });
 
 describe("ADD copies as a file", () => {
