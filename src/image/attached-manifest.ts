@@ -1,7 +1,7 @@
 import { BuildError } from "../base/errors.ts";
-import { type Descriptor, readDescriptor } from "../image/descriptor.ts";
-import { checkDocumentKind, largestManifestBytes, readImageDocument } from "../image/image-document.ts";
-import { isManifestType } from "../image/media-types.ts";
+import { type Descriptor, readDescriptor } from "./descriptor.ts";
+import { checkDocumentKind, largestManifestBytes, readImageDocument } from "./image-document.ts";
+import { isManifestType } from "./media-types.ts";
 
 /**
  * What a manifest in an index names that is not the image of a platform, such as a provenance attestation: its config
