@@ -2,6 +2,7 @@ import { defineTask } from "../base/task.ts";
 import { DirectoryWriter, type OverlayXattrs } from "./directory-writer.ts";
 import type { Entry, LayerRow } from "./entry.ts";
 import { readLayerIndex } from "./layer-index.ts";
+import type { ReadLayerIndex } from "./layer-indexes.ts";
 import type { LayerLocation } from "./layer-location.ts";
 import { parentOf } from "./path-order.ts";
 import { openRootfsView } from "./rootfs-view.ts";
@@ -21,10 +22,13 @@ export const makeImpliedDirectoriesTask = defineTask<ImpliedDirectoriesInput, bo
  * tar may hold `etc/app/conf` without `etc/app`, which then is whatever the lower layers have there; but unpacked into
  * a directory of its own it has an `etc/app` of 0755, and that is what overlayfs would show. False: nothing was made.
  */
-export function makeImpliedDirectories({ layers, directory, overlayXattrs }: ImpliedDirectoriesInput): boolean {
-  const implied = layers.slice(1).flatMap(({ indexFile }) => readLayerIndex(indexFile).impliedDirectories);
+export function makeImpliedDirectories(
+  { layers, directory, overlayXattrs }: ImpliedDirectoriesInput,
+  readIndex: ReadLayerIndex = readLayerIndex,
+): boolean {
+  const implied = layers.slice(1).flatMap(({ indexFile }) => readIndex(indexFile).impliedDirectories);
   if (implied.length === 0) return false;
-  const tree = openRootfsView(layers);
+  const tree = openRootfsView(layers, readIndex);
   const rows = new Map<string, LayerRow>();
   for (const path of implied) {
     const entry = tree.lstat(path);

@@ -10,6 +10,8 @@ import { digestOfContent, openRegularFile } from "./file-readers.ts";
 import type { FileReader, FileTree } from "./file-tree.ts";
 import { fsCall } from "./fs-call.ts";
 import { markRow } from "./index-line.ts";
+import { readLayerIndex } from "./layer-index.ts";
+import type { ReadLayerIndex } from "./layer-indexes.ts";
 import type { LayerLocation } from "./layer-location.ts";
 import { type LayerWriter, type NewRow, openLayerWriter, type PackedLayer } from "./layer-writer.ts";
 import { childPath } from "./path-order.ts";
@@ -36,10 +38,10 @@ export const packDirectoryDiffTask = defineTask<PackDiffInput, PackedLayer>("lay
  * removed from the upper directory, which then shows the same on whatever it is mounted.
  * Throws RUNTIME_SETUP_FAILED when the overlay was mounted with redirect_dir or metacopy.
  */
-export function packDirectoryDiff(input: PackDiffInput): PackedLayer {
+export function packDirectoryDiff(input: PackDiffInput, readIndex: ReadLayerIndex = readLayerIndex): PackedLayer {
   const writer = openLayerWriter(input.into, { keepTar: input.keepTar });
   try {
-    new DiffWalk(input, writer).walk();
+    new DiffWalk(input, openRootfsView(input.lower, readIndex), writer).walk();
     return writer.finish();
   } catch (error) {
     writer.abandon();
@@ -76,31 +78,32 @@ class DiffWalk {
   /** Where a file with several names was written, by inode number. */
   readonly #written = new Map<bigint, string>();
 
-  constructor(input: PackDiffInput, writer: LayerWriter) {
+  constructor(input: PackDiffInput, lower: FileTree, writer: LayerWriter) {
     this.#writer = writer;
-    this.#lower = openRootfsView(input.lower);
+    this.#lower = lower;
     this.#upper = Buffer.from(`${input.upper}/`);
     this.#overlayPrefix = `${input.overlayXattrs}.overlay.`;
   }
 
   walk(): void {
-    this.#directory("", this.#lower.list(""), this.#isOpaque(this.#upper, listXattrs(this.#upper)));
+    this.#directory("", true, this.#isOpaque(this.#upper, listXattrs(this.#upper)));
   }
 
   /**
-   * `below` is what the lower layers have in the directory. What is missing of it is deleted if the directory hides it.
+   * `wasDirectory`: the lower layers have it. What is missing of its content is deleted if the directory hides it.
    * Returns whether something was removed from the upper directory.
    */
-  #directory(path: string, below: readonly Entry[], isOpaque: boolean): boolean {
-    const lower = new Map(below.map((entry) => [entry.path, entry]));
+  #directory(path: string, wasDirectory: boolean, isOpaque: boolean): boolean {
     const names = fsCall(() => readdirSync(this.#host(path), { encoding: "buffer" }));
     const here = new Set(names.map((name) => childPath(path, decodeName(name))));
-    const hidden = isOpaque ? [...lower.keys()].filter((child) => !here.has(child)) : [];
+    // only a directory that hides what is below must know all of it: that grows with the layers
+    const below = wasDirectory && isOpaque ? this.#lower.list(path).map((entry) => entry.path) : [];
+    const hidden = below.filter((child) => !here.has(child));
     let isChanged = false;
     for (const child of [...here, ...hidden].sort(compareNames)) {
       if (!here.has(child)) {
         this.#emit(markRow(child, "whiteout"), null);
-      } else if (!this.#entry(child, lower.get(child) ?? null, isOpaque)) {
+      } else if (!this.#entry(child, wasDirectory ? this.#lower.lstat(child) : null, isOpaque)) {
         isChanged = true;
       }
     }
@@ -134,7 +137,7 @@ class DiffWalk {
     const wasDirectory = lower?.type === "directory";
     this.#pending.push(row);
     if (!wasDirectory || !hasSameAttributes(row, lower)) this.#writePending();
-    const isChanged = this.#directory(row.path, wasDirectory ? this.#lower.list(row.path) : [], isOpaque || isInOpaque);
+    const isChanged = this.#directory(row.path, wasDirectory, isOpaque || isInOpaque);
     if (this.#pending.at(-1) === row) {
       this.#pending.pop();
       fsCall(() => rmdirSync(host));

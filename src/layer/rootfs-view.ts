@@ -6,6 +6,7 @@ import type { Entry, LayerRow } from "./entry.ts";
 import { openRange, openRegularFile } from "./file-readers.ts";
 import type { FileReader, FileTree, TarRange } from "./file-tree.ts";
 import { contentDigest, readLayerIndex } from "./layer-index.ts";
+import type { ReadLayerIndex } from "./layer-indexes.ts";
 import type { LayerLocation } from "./layer-location.ts";
 import { LayerStack, type StackNode } from "./layer-stack.ts";
 import { parentOf } from "./path-order.ts";
@@ -14,8 +15,8 @@ import { parentOf } from "./path-order.ts";
  * The file system that a stack of layers (lowest first) makes, merged from their indexes as they are asked for: nothing
  * is mounted and no content is read. A directory that only exists because something lies in it is 0755 and root's.
  */
-export function openRootfsView(layers: readonly LayerLocation[]): FileTree {
-  return new RootfsView(layers);
+export function openRootfsView(layers: readonly LayerLocation[], readIndex: ReadLayerIndex = readLayerIndex): FileTree {
+  return new RootfsView(layers, readIndex);
 }
 
 class RootfsView implements FileTree {
@@ -24,9 +25,9 @@ class RootfsView implements FileTree {
   /** By path; null for what is known to be no directory. */
   readonly #directories = new Map<string, StackNode | null>();
 
-  constructor(layers: readonly LayerLocation[]) {
+  constructor(layers: readonly LayerLocation[], readIndex: ReadLayerIndex) {
     this.#layers = layers;
-    this.#stack = new LayerStack(layers.map((layer) => readLayerIndex(layer.indexFile)));
+    this.#stack = new LayerStack(layers.map((layer) => readIndex(layer.indexFile)));
     this.#directories.set("", this.#stack.root);
   }
 

@@ -4,6 +4,7 @@ import { openTarContext, openTarContextTask } from "../context/tar-context.ts";
 import { clampLayerTimes, clampLayerTimesTask } from "../layer/clamp-layer-times.ts";
 import { compressBlock, compressBlockTask } from "../layer/compress-block.ts";
 import { makeImpliedDirectories, makeImpliedDirectoriesTask } from "../layer/implied-directories.ts";
+import type { ReadLayerIndex } from "../layer/layer-indexes.ts";
 import { packDirectoryDiff, packDirectoryDiffTask } from "../layer/pack-directory-diff.ts";
 import { needsLayersBelow, needsLayersBelowTask, squashLayers, squashLayersTask } from "../layer/squash-layers.ts";
 import { unpackLayer, unpackLayerTask } from "../layer/unpack-layer.ts";
@@ -13,20 +14,25 @@ import { hashCopy, hashCopyTask, hashPath, hashPathTask } from "../steps/copy/ha
 import { packCopy, packCopyTask } from "../steps/copy/pack-copy.ts";
 import { packWorkdir, packWorkdirTask } from "../steps/workdir.ts";
 
-type TaskFunction = (input: unknown) => unknown;
+/** What a thread keeps from one task to the next. */
+export interface TaskResources {
+  readonly readIndex: ReadLayerIndex;
+}
 
-const bind = <In, Out>(task: Task<In, Out>, work: (input: In) => Out | Promise<Out>): [string, TaskFunction] => [
-  task.name,
-  work as TaskFunction,
-];
+type TaskFunction = (input: unknown, resources: TaskResources) => unknown;
+
+const bind = <In, Out>(
+  task: Task<In, Out>,
+  work: (input: In, resources: TaskResources) => Out | Promise<Out>,
+): [string, TaskFunction] => [task.name, work as TaskFunction];
 
 /** Every task a worker thread can be asked for. */
 const table: ReadonlyMap<string, TaskFunction> = new Map([
   bind(openTarContextTask, openTarContext),
   bind(clampLayerTimesTask, clampLayerTimes),
   bind(compressBlockTask, compressBlock),
-  bind(makeImpliedDirectoriesTask, makeImpliedDirectories),
-  bind(packDirectoryDiffTask, packDirectoryDiff),
+  bind(makeImpliedDirectoriesTask, (input, { readIndex }) => makeImpliedDirectories(input, readIndex)),
+  bind(packDirectoryDiffTask, (input, { readIndex }) => packDirectoryDiff(input, readIndex)),
   bind(needsLayersBelowTask, needsLayersBelow),
   bind(squashLayersTask, squashLayers),
   bind(unpackLayerTask, unpackLayer),
