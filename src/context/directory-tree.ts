@@ -70,6 +70,9 @@ class HostDirectoryTree implements DirectoryTree {
   readonly #recorder = new StatCacheRecorder();
   #statCache: StatCache | null = null;
   #buffer: Buffer | null = null;
+  /** What was asked for last, which most often is asked for again. */
+  #lastEntry: Entry | null = null;
+  #lastFacts: BigInt64Array | null = null;
   filesRead = 0;
   bytesRead = 0;
 
@@ -191,13 +194,16 @@ class HostDirectoryTree implements DirectoryTree {
 
   /** The facts of the regular file `entry`; null for a socket, which has no content. */
   #factsOf(entry: Entry): BigInt64Array | null {
+    if (entry === this.#lastEntry) return this.#lastFacts;
     const found = this.#find(entry.path);
     const shown = found?.listing.entries[found.at];
     if (found === null || shown?.type !== "file" || shown.size !== entry.size)
       throw changed(entry, "it is no such file of this context");
-    return this.#sockets.has(entry.path)
+    this.#lastEntry = entry;
+    this.#lastFacts = this.#sockets.has(entry.path)
       ? null
       : found.listing.facts.subarray(found.at * factCount, (found.at + 1) * factCount);
+    return this.#lastFacts;
   }
 
   #find(path: string): { readonly listing: Listing; readonly at: number } | null {

@@ -122,6 +122,10 @@ interface Level {
   made: PendingDirectory | null;
 }
 
+/** Whether nothing is in the directory yet, not even something of the parent. */
+const isUntouched = ({ lower, children, fill }: PendingDirectory): boolean =>
+  lower === null && children.size === 0 && fill === null;
+
 const everything: SelectionVerdict = { isSelected: true, mayDescend: true, include: null, exclude: null };
 
 class ContentCopier {
@@ -151,7 +155,11 @@ class ContentCopier {
       }
       const below: Level = { entry, above: level, name, made: null };
       const made = inner.isSelected ? this.#make(below) : null;
-      if (inner.mayDescend) this.copy(below, path, inner);
+      if (made !== null && isUntouched(made)) {
+        made.fill = inner.mayDescend ? () => this.copy(below, path, inner) : null;
+      } else if (inner.mayDescend) {
+        this.copy(below, path, inner);
+      }
       // Only now, as every entry put into it has changed its mtime.
       if (made !== null) Object.assign(made, changedAttributes(entry, this.#change));
     }

@@ -21,7 +21,10 @@ export interface PendingDirectory extends Attributes {
   readonly lower: Entry | null;
   /** The parent has a directory at this path, but its entries are gone. */
   readonly hidesParent: boolean;
+  /** Not all of them while there is a `fill`: see `childrenOf`. */
   readonly children: Map<string, PendingNode>;
+  /** Puts in what is copied into this directory from one of a source; null when that was done. */
+  fill: (() => void) | null;
 }
 
 /** A file, link or device the step made. One object under several names is one file with hard links. */
@@ -54,12 +57,13 @@ export class PendingTree {
     this.#nowSeconds = nowSeconds;
     const lower = parent.lstat("");
     const attributes = lower === null ? newDirectoryAttributes(0o755, nowSeconds) : attributesOf(lower);
-    this.root = { type: "directory", path: "", lower, hidesParent: false, children: new Map(), ...attributes };
+    const children = new Map<string, PendingNode>();
+    this.root = { type: "directory", path: "", lower, hidesParent: false, children, fill: null, ...attributes };
   }
 
   /** What stands under `name` in `directory`; a directory of the parent becomes one that can be changed. */
   child(directory: PendingDirectory, name: string): Found | null {
-    const known = directory.children.get(name);
+    const known = childrenOf(directory).get(name);
     if (known !== undefined) return known;
     if (directory.lower === null) return null;
     const path = childPath(directory.path, name);
@@ -71,6 +75,7 @@ export class PendingTree {
       lower,
       hidesParent: false,
       children: new Map(),
+      fill: null,
       ...attributesOf(lower),
     };
     directory.children.set(name, node);
@@ -103,7 +108,7 @@ export class PendingTree {
    * simply gone: nothing marks it in a layer, since the new entry hides it.
    */
   putFile(directory: PendingDirectory, name: string, file: PendingFile): void {
-    directory.children.set(name, file);
+    childrenOf(directory).set(name, file);
     directory.mtimeSeconds = this.#nowSeconds;
   }
 
@@ -116,9 +121,10 @@ export class PendingTree {
       lower: null,
       hidesParent: (directory.lower !== null || directory.hidesParent) && this.parent.lstat(path)?.type === "directory",
       children: new Map(),
+      fill: null,
       ...attributes,
     };
-    directory.children.set(name, made);
+    childrenOf(directory).set(name, made);
     directory.mtimeSeconds = this.#nowSeconds;
     return made;
   }
@@ -156,6 +162,20 @@ export class PendingTree {
     for (const node of made) node.mtimeSeconds = mtimeSeconds;
     return directory;
   }
+}
+
+/**
+ * What is in `directory`. A directory that is copied to where nothing was is only looked into now: of a large tree no
+ * more needs to be in memory than the directories that are being written.
+ */
+export function childrenOf(directory: PendingDirectory): Map<string, PendingNode> {
+  const { fill, mtimeSeconds } = directory;
+  if (fill !== null) {
+    directory.fill = null;
+    fill();
+    directory.mtimeSeconds = mtimeSeconds;
+  }
+  return directory.children;
 }
 
 export const isPendingDirectory = (found: Found): found is PendingDirectory =>

@@ -5,7 +5,13 @@ import type { TarRange } from "../../layer/file-tree.ts";
 import { type LayerWriter, type NewRow, openLayerWriter, type PackedLayer } from "../../layer/layer-writer.ts";
 import { baseNameOf, childPath } from "../../layer/path-order.ts";
 import type { Content } from "./content.ts";
-import { isPendingDirectory, type PendingDirectory, type PendingFile, type PendingTree } from "./pending-tree.ts";
+import {
+  childrenOf,
+  isPendingDirectory,
+  type PendingDirectory,
+  type PendingFile,
+  type PendingTree,
+} from "./pending-tree.ts";
 
 /** What went into a layer. */
 export interface WriteCounts {
@@ -59,9 +65,9 @@ class ChangeWriter {
   readonly #earlier: EarlierLayer | null;
   /** Directories around the current entry that are only written if something in them is. */
   #held: PendingDirectory[] = [];
-  /** The first name each file was written under. */
+  /** The first name each file that may have several was written under. */
   readonly #written = new Map<PendingFile, string>();
-  /** All names of the files that have several. */
+  /** All names of the files that have several, if the parent may have had one of them. */
   readonly #names: ReadonlyMap<PendingFile, readonly Name[]>;
 
   constructor(pending: PendingTree, writer: LayerWriter, earlier: EarlierLayer | null) {
@@ -72,9 +78,11 @@ class ChangeWriter {
   }
 
   writeContent(directory: PendingDirectory): void {
+    const { fill } = directory;
+    const children = childrenOf(directory);
     for (const name of this.#namesIn(directory)) {
       const path = childPath(directory.path, name);
-      const node = directory.children.get(name);
+      const node = children.get(name);
       if (node === undefined) {
         this.#add(whiteoutRow(path), null);
       } else if (isPendingDirectory(node)) {
@@ -83,6 +91,10 @@ class ChangeWriter {
         this.#writeFile(node, path);
       }
     }
+    if (fill === null) return;
+    // What was only looked at to be written is forgotten again.
+    children.clear();
+    directory.fill = fill;
   }
 
   #writeDirectory(directory: PendingDirectory): void {
@@ -99,7 +111,7 @@ class ChangeWriter {
       this.#add({ ...fileRow(file, path), type: "hardlink", size: 0, target: first }, null);
       return;
     }
-    if (this.#names.has(file)) this.#written.set(file, path);
+    if (file.isLinked) this.#written.set(file, path);
     this.#add(fileRow(file, path), file);
   }
 
@@ -135,7 +147,7 @@ class ChangeWriter {
 
   /** Names to write, in order; of a directory that hides the parent's also those that are gone. */
   #namesIn(directory: PendingDirectory): readonly string[] {
-    const names = new Set(directory.children.keys());
+    const names = new Set(childrenOf(directory).keys());
     if (directory.hidesParent) {
       for (const entry of this.#pending.parent.list(directory.path)) names.add(baseNameOf(entry.path));
     }
@@ -168,8 +180,9 @@ interface Name {
 
 function linkedNames(root: PendingDirectory): ReadonlyMap<PendingFile, readonly Name[]> {
   const all = new Map<PendingFile, Name[]>();
+  if (!hasLinkedOverParent(root)) return all;
   const visit = (directory: PendingDirectory): void => {
-    for (const [name, node] of directory.children) {
+    for (const [name, node] of childrenOf(directory)) {
       if (isPendingDirectory(node)) visit(node);
       else if (node.isLinked) {
         const names = all.get(node) ?? [];
@@ -180,6 +193,17 @@ function linkedNames(root: PendingDirectory): ReadonlyMap<PendingFile, readonly 
   };
   visit(root);
   return new Map([...all].filter(([, names]) => names.length > 1));
+}
+
+/**
+ * Whether a file that may have several names has one in a directory of the parent: elsewhere every file is new. A
+ * directory that was not looked into yet is none of the parent.
+ */
+function hasLinkedOverParent(directory: PendingDirectory): boolean {
+  for (const node of directory.children.values()) {
+    if (isPendingDirectory(node) ? hasLinkedOverParent(node) : node.isLinked && directory.lower !== null) return true;
+  }
+  return false;
 }
 
 type Compared = Pick<Entry, "mode" | "uid" | "gid" | "xattrs">;

@@ -115,6 +115,52 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    name: "hard links are all written if one of them is in a new directory, and the other what the parent has",
+    source: [dir("s", at(7)), dir("s/n", at(7)), file("s/n/y", "x", at(1)), hardlink("s/x", "s/n/y", at(1))],
+    parent: [dir("d", at(5)), file("d/x", "x", at(1))],
+    actions: [{ paths: ["s"], destination: "/d" }],
+    lines: [
+      "directory 755 0:0 7 d",
+      "directory 755 0:0 7 d/n",
+      "file 644 0:0 1 d/n/y",
+      "hardlink 644 0:0 1 d/x -> d/n/y",
+    ],
+  },
+  {
+    name: "a file put into a directory that was copied before",
+    source: [dir("s", at(7)), dir("s/n", at(6)), file("s/n/f", "", at(1)), file("x", "", at(2))],
+    actions: [
+      { paths: ["s"], destination: "/d" },
+      { paths: ["x"], destination: "/d/n/" },
+    ],
+    lines: ["directory 755 0:0 7 d", "directory 755 0:0 now d/n", "file 644 0:0 1 d/n/f", "file 644 0:0 2 d/n/x"],
+  },
+  {
+    name: "directories of two sources in one place become one with the attributes of the second",
+    source: [
+      ...[
+        dir("s", at(7)),
+        dir("s/n", at(6)),
+        dir("s/n/m", at(5)),
+        file("s/n/f", "", at(1)),
+        file("s/n/m/a", "", at(1)),
+      ],
+      ...[dir("t", at(4)), dir("t/n", { mode: 0o700, ...at(3) }), dir("t/n/m", at(2)), file("t/n/m/b", "", at(1))],
+    ],
+    actions: [
+      { paths: ["s"], destination: "/d" },
+      { paths: ["t"], destination: "/d" },
+    ],
+    lines: [
+      "directory 755 0:0 4 d",
+      "directory 700 0:0 3 d/n",
+      "file 644 0:0 1 d/n/f",
+      "directory 755 0:0 2 d/n/m",
+      "file 644 0:0 1 d/n/m/a",
+      "file 644 0:0 1 d/n/m/b",
+    ],
+  },
+  {
     name: "hard links of different sources do not",
     source: [file("a", "x", at(1)), hardlink("b", "a", at(1))],
     actions: [{ paths: ["a", "b"], destination: "/d/" }],
