@@ -100,6 +100,7 @@ export class LayerFiles {
     const indexDigest = await digestOfFile(join(temporary, "index"));
     await this.#records.saveLayer(diffId, { sizeBytes, indexDigest });
     await moveInto(join(temporary, "index"), this.#paths.layerFile(diffId, "index"));
+    this.#verified.add(diffId);
   }
 
   async #publishDirectory(made: string, diffId: DiffId): Promise<void> {
@@ -150,9 +151,13 @@ function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
+/** Up to this size a file is read by this thread, and without a buffer that is larger than the file. */
+const smallFileBytes = 1 << 18;
+
 async function digestOfFile(path: string): Promise<Digest> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  if (statSync(path).size <= smallFileBytes) hash.update(readFileSync(path));
+  else for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
   return digestFromHex(hash.digest("hex"));
 }
 
