@@ -43,11 +43,6 @@ export interface BuildOptions extends GlobalOptions {
   readonly check?: boolean;
 }
 
-export interface LoginOptions extends GlobalOptions {
-  readonly username?: string;
-  readonly passwordStdin?: boolean;
-}
-
 export interface PruneOptions extends GlobalOptions {
   readonly all?: boolean;
   readonly containers?: boolean;
@@ -102,8 +97,6 @@ export interface DiffOptions extends GlobalOptions {
 /** What runs when a command was recognised; each is loaded only then. */
 export interface CommandHandlers extends ImageHandlers, RegistryHandlers {
   build(context: string, options: BuildOptions): Promise<void>;
-  login(registry: string | undefined, options: LoginOptions): Promise<void>;
-  logout(registry: string | undefined): Promise<void>;
   save(images: readonly string[], options: SaveOptions): Promise<void>;
   load(options: LoadOptions): Promise<void>;
   export(image: string, options: ExportOptions): Promise<void>;
@@ -230,14 +223,6 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
   addBuild(program, handlers);
   addImageCommands({ command, repeatable, oneOf }, handlers);
   addRegistryCommands({ command, repeatable, oneOf }, handlers);
-  command("login", "log in to a registry; the login is kept where docker keeps it")
-    .argument("[registry]", "host[:port] (default: docker.io)")
-    .option("-u, --username <name>", "the user (asked for when left out)")
-    .option("--password-stdin", "read the password from stdin")
-    .action((registry: string | undefined, options: LoginOptions) => handlers.login(registry, options));
-  command("logout", "forget the login of a registry")
-    .argument("[registry]", "host[:port] (default: docker.io)")
-    .action((registry: string | undefined) => handlers.logout(registry));
   command("save", "write images as an archive")
     .argument("<images...>", "references, image IDs or beginnings of them")
     .option("-o, --output <file>", "the file to write, - for stdout (the default)")

@@ -2,7 +2,8 @@ import { text } from "node:stream/consumers";
 import { BuildError } from "../base/errors.ts";
 import { loginTo, logoutFrom } from "../engine/log-in.ts";
 import { askTerminal } from "./ask-terminal.ts";
-import type { LoginOptions } from "./command-line.ts";
+import type { LoginOptions } from "./registry-commands.ts";
+import { registryEnvironment } from "./registry-environment.ts";
 import { withInterrupt } from "./with-interrupt.ts";
 
 /** `tsbuild login`: the password comes from stdin or the terminal, never from an argument that others can see. */
@@ -16,7 +17,8 @@ export async function runLogin(registry: string | undefined, options: LoginOptio
       : await askTerminal("password", true, "say --password-stdin and send it there");
   if (username === "" || username.includes(":") || password === "")
     throw new BuildError("USAGE_INVALID", "login: want a user name without a colon, and a password that is not empty");
-  const keeper = await withInterrupt((signal) => loginTo(registry, username, password, process.env, signal));
+  const environment = registryEnvironment(options);
+  const keeper = await withInterrupt((signal) => loginTo(registry, username, password, environment, signal));
   process.stdout.write(`logged in to ${registry ?? "docker.io"}; kept by ${keeper}\n`);
 }
 

@@ -7,6 +7,7 @@ import { parseReference } from "../image/reference.ts";
 import { parsePlatformFlag } from "./build-command.ts";
 import { parseAnnotations } from "./build-flags.ts";
 import type { ManifestCreateOptions } from "./registry-commands.ts";
+import { registryEnvironment } from "./registry-environment.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";
 
@@ -29,7 +30,7 @@ export async function runManifestCreate(
     );
   if (parseReference(name).digest !== null)
     throw new BuildError("REFERENCE_INVALID", `index ${JSON.stringify(name)}: a digest cannot be given to it`);
-  const settings = { root: storeRoot(options.root), environment: process.env };
+  const settings = { root: storeRoot(options.root), environment: registryEnvironment(options) };
   const digest = await withInterrupt((signal) =>
     withImageWorkshop(settings, signal, (workshop) => {
       const given = sources.map((source) => ({ name: source, platform: platforms.get(source) ?? null }));

@@ -7,12 +7,13 @@ import { formatReference, parseReference } from "../image/reference.ts";
 import type { FetchedManifest } from "../registry/registry-client.ts";
 import { formatTable } from "./format-table.ts";
 import type { ManifestInspectOptions } from "./registry-commands.ts";
+import { registryEnvironment } from "./registry-environment.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";
 
 /** `tsbuild manifest inspect`: the manifest as a table, or its bytes. */
 export async function runManifestInspect(name: string, options: ManifestInspectOptions): Promise<void> {
-  const settings = { root: storeRoot(options.root), environment: process.env };
+  const settings = { root: storeRoot(options.root), environment: registryEnvironment(options) };
   const found = await withInterrupt((signal) =>
     withImageWorkshop(settings, signal, (workshop) => {
       const openClient = () => openRegistry(settings.environment);

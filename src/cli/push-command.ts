@@ -5,8 +5,8 @@ import { type Engine, openEngine } from "../engine/engine.ts";
 import type { Platform } from "../image/platform.ts";
 import { parseBlobFormat } from "../output/parse-output-flag.ts";
 import { chooseRenderer, parsePlatformFlag } from "./build-command.ts";
-import type { GlobalOptions } from "./command-line.ts";
 import type { PushOptions } from "./registry-commands.ts";
+import { registryEnvironment } from "./registry-environment.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";
 
@@ -32,13 +32,13 @@ export const parsePlatforms = (values: readonly string[]): readonly Platform[] =
 
 /** Runs `work` with progress and prints what is in a registry by it. */
 export async function printReceipts(
-  options: GlobalOptions & { readonly progress: string; readonly quiet?: boolean },
+  options: Pick<PushOptions, "certDir" | "progress" | "quiet" | "root">,
   work: (engine: Engine, sink: ProgressSink, signal: AbortSignal) => Promise<readonly RegistryReceipt[]>,
 ): Promise<void> {
   const renderer = chooseRenderer(options, (text) => void process.stderr.write(text));
   try {
     const receipts = await withInterrupt(async (signal) => {
-      const engine = await openEngine({ root: storeRoot(options.root), environment: process.env });
+      const engine = await openEngine({ root: storeRoot(options.root), environment: registryEnvironment(options) });
       try {
         return await work(engine, renderer, signal);
       } finally {

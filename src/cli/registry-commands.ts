@@ -11,6 +11,7 @@ export interface RegistryServeOptions extends GlobalOptions {
 }
 
 export interface PullOptions extends GlobalOptions {
+  readonly certDir?: string;
   readonly allPlatforms?: boolean;
   readonly platform: readonly string[];
   readonly progress: string;
@@ -18,6 +19,7 @@ export interface PullOptions extends GlobalOptions {
 }
 
 export interface PushOptions extends GlobalOptions {
+  readonly certDir?: string;
   readonly allTags?: boolean;
   readonly compression?: string;
   readonly compressionLevel?: string;
@@ -27,12 +29,20 @@ export interface PushOptions extends GlobalOptions {
   readonly quiet?: boolean;
 }
 
+export interface LoginOptions extends GlobalOptions {
+  readonly certDir?: string;
+  readonly passwordStdin?: boolean;
+  readonly username?: string;
+}
+
 export interface ManifestInspectOptions extends GlobalOptions {
+  readonly certDir?: string;
   readonly raw?: boolean;
   readonly remote?: boolean;
 }
 
 export interface ManifestCreateOptions extends GlobalOptions {
+  readonly certDir?: string;
   readonly annotation: readonly string[];
   readonly platform: readonly string[];
 }
@@ -41,6 +51,8 @@ export interface ManifestCreateOptions extends GlobalOptions {
 export interface RegistryHandlers {
   pull(reference: string, options: PullOptions): Promise<void>;
   push(references: readonly string[], options: PushOptions): Promise<void>;
+  login(registry: string | undefined, options: LoginOptions): Promise<void>;
+  logout(registry: string | undefined): Promise<void>;
   manifestInspect(reference: string, options: ManifestInspectOptions): Promise<void>;
   manifestCreate(reference: string, sources: readonly string[], options: ManifestCreateOptions): Promise<void>;
   registryServe(options: RegistryServeOptions): Promise<void>;
@@ -49,6 +61,7 @@ export interface RegistryHandlers {
 /** Adds the commands to the tree. */
 export function addRegistryCommands(maker: CommandMaker, handlers: RegistryHandlers): void {
   addTransfers(maker, handlers);
+  addLogins(maker, handlers);
   addManifest(maker, handlers);
   addServe(maker, handlers);
 }
@@ -58,6 +71,10 @@ const root = [
   "the store (TSBUILD_ROOT; /var/lib/tsbuild as root, the XDG data directory otherwise)",
 ] as const;
 const debug = ["--debug", "show stack traces and causes of errors"] as const;
+const certDir = [
+  "--cert-dir <dir>",
+  "certificates for the registry: *.crt, *.cert with *.key (TSBUILD_CERT_DIR)",
+] as const;
 const quiet = ["-q, --quiet", "show no progress"] as const;
 
 function addTransfers({ command, repeatable, oneOf }: CommandMaker, handlers: RegistryHandlers): void {
@@ -67,6 +84,7 @@ function addTransfers({ command, repeatable, oneOf }: CommandMaker, handlers: Re
     .argument("<reference>", "name of the image")
     .option("--all-platforms", "every image of the index, and what else it names, so that it can be pushed as it is")
     .addOption(repeatable("--platform <os/arch[/variant]>", "platforms, separated by commas (default: this machine's)"))
+    .option(...certDir)
     .option(...quiet)
     .addOption(progress())
     .action((reference: string, options: PullOptions) => handlers.pull(reference, options));
@@ -77,9 +95,22 @@ function addTransfers({ command, repeatable, oneOf }: CommandMaker, handlers: Re
     .option("--compression-level <number>", "0 to 9, of zstd to 22")
     .option("--force-compression", "compress layers anew that came from elsewhere")
     .addOption(repeatable("--platform <os/arch[/variant]>", "only these platforms, separated by commas"))
+    .option(...certDir)
     .option(...quiet)
     .addOption(progress())
     .action((references: string[], options: PushOptions) => handlers.push(references, options));
+}
+
+function addLogins({ command }: CommandMaker, handlers: RegistryHandlers): void {
+  command("login", "log in to a registry; the login is kept where docker keeps it")
+    .argument("[registry]", "host[:port] (default: docker.io)")
+    .option("-u, --username <name>", "the user (asked for when left out)")
+    .option("--password-stdin", "read the password from stdin")
+    .option(...certDir)
+    .action((registry: string | undefined, options: LoginOptions) => handlers.login(registry, options));
+  command("logout", "forget the login of a registry")
+    .argument("[registry]", "host[:port] (default: docker.io)")
+    .action((registry: string | undefined) => handlers.logout(registry));
 }
 
 function addManifest({ command, repeatable }: CommandMaker, handlers: RegistryHandlers): void {
@@ -90,6 +121,7 @@ function addManifest({ command, repeatable }: CommandMaker, handlers: RegistryHa
     .argument("<reference>", "name of the image, or name@digest")
     .option("--raw", "print the bytes as they are")
     .option("--remote", "ask the registry even if the image is in the store")
+    .option(...certDir)
     .option(...root)
     .option(...debug)
     .action((reference: string, options: ManifestInspectOptions) => handlers.manifestInspect(reference, options));
@@ -98,6 +130,7 @@ function addManifest({ command, repeatable }: CommandMaker, handlers: RegistryHa
     .description("make an index of images of the store or of registries, and print its digest")
     .argument("<reference>", "name of the index in the store; tsbuild push brings it to a registry")
     .argument("<sources...>", "names of images")
+    .option(...certDir)
     .addOption(repeatable("--annotation <[place:]name=value>", "places: index (the default), manifest-descriptor"))
     .addOption(repeatable("--platform <source=os/arch[/variant]>", "what the index says of a source"))
     .option(...root)
@@ -109,10 +142,11 @@ function addManifest({ command, repeatable }: CommandMaker, handlers: RegistryHa
     .command("push")
     .description("push an index with all it names: the same as tsbuild push")
     .argument("<references...>", "names of images")
+    .option(...certDir)
     .option(...quiet)
     .option(...root)
     .option(...debug)
-    .action((references: string[], options: GlobalOptions & { readonly quiet?: boolean }) =>
+    .action((references: string[], options: Pick<PushOptions, "certDir" | "debug" | "quiet" | "root">) =>
       handlers.push(references, { ...options, platform: [], progress: "auto" }),
     );
 }

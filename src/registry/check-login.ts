@@ -26,9 +26,11 @@ export async function checkLogin(
   const ask = async (authorization: string | null): Promise<HttpResponse> => {
     const headers = { "accept-encoding": "identity", "user-agent": "tsbuild" };
     const all = authorization === null ? headers : { ...headers, authorization };
-    const response = await transport.send({ method: "GET", url, headers: all }, signal).catch((cause: unknown) => {
-      throw networkFailure(url, cause, signal);
-    });
+    const response = await transport
+      .send({ method: "GET", url, headers: all, isToRegistry: true }, signal)
+      .catch((cause: unknown) => {
+        throw networkFailure(url, cause, signal);
+      });
     if (response.status !== 200 && (response.status !== 401 || authorization !== null))
       throw await statusFailure(response, url, `login to ${registry}`, signal);
     response.discard();

@@ -26,6 +26,6 @@ export function endpointsOf(registry: string, repository: string, config: Regist
 function originOf(registry: string, config: RegistriesConfig): URL {
   if (registry === "docker.io") return new URL("https://registry-1.docker.io");
   const secure = new URL(`https://${registry}`);
-  const plain = config.get(registry)?.plainHttp === true || isLoopbackHost(secure.hostname);
+  const plain = config.get(registry)?.plainHttp ?? isLoopbackHost(secure.hostname);
   return plain ? new URL(`http://${registry}`) : secure;
 }

@@ -27,7 +27,7 @@ export function networkFailure(url: URL, cause: unknown, signal: AbortSignal): B
   const server = `registry ${url.host}`;
   if (untrusted.test(code)) {
     return new BuildError("SOURCE_UNAVAILABLE", `${server}: TLS certificate not accepted (${code})`, {
-      hint: "set NODE_EXTRA_CA_CERTS to a file with the authority that signed it",
+      hint: `put the authority that signed it into /etc/containers/certs.d/${url.host}/ca.crt, or name it with NODE_EXTRA_CA_CERTS`,
     });
   }
   if (noTls.test(code)) {

@@ -16,8 +16,8 @@ export interface Mirror {
 export interface RegistrySettings {
   /** Asked first, in this order. */
   readonly mirrors: readonly Mirror[];
-  /** Speaks HTTP without TLS. This machine's own registries always may. */
-  readonly plainHttp: boolean;
+  /** Speaks HTTP without TLS; null for what is usual: this machine's own registries do, others do not. */
+  readonly plainHttp: boolean | null;
 }
 
 /** Settings by registry, as the config file gives them (docs/registries.md). */
@@ -61,7 +61,7 @@ function readSettings(reader: JsonReader): RegistrySettings {
     }
     return mirror;
   });
-  return { mirrors, plainHttp: reader.optionalBoolean("plainHttp") ?? false };
+  return { mirrors, plainHttp: reader.optionalBoolean("plainHttp") ?? null };
 }
 
 /** `host[:port][/path]`; null when it is something else. The host has to look like one: `hub` is none, `hub:5000` is. */

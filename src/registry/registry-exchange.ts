@@ -86,7 +86,8 @@ export class RegistryExchange {
         ? request.path
         : new URL(`/v2/${endpoint.repository}/${request.path}`, endpoint.origin);
     for (let hop = 0; ; hop += 1) {
-      const mayAuthorize = authorization !== null && url.origin === endpoint.origin.origin;
+      const isToRegistry = url.origin === endpoint.origin.origin;
+      const mayAuthorize = authorization !== null && isToRegistry;
       const headers = {
         ...request.headers,
         "accept-encoding": "identity",
@@ -96,7 +97,7 @@ export class RegistryExchange {
       const target = url;
       const body = request.body?.();
       const response = await this.#transport
-        .send({ method: request.method, url, headers, ...(body === undefined ? {} : { body }) }, signal)
+        .send({ method: request.method, url, headers, isToRegistry, ...(body === undefined ? {} : { body }) }, signal)
         .catch((cause: unknown) => {
           throw isBuildError(cause) ? cause : networkFailure(target, cause, signal);
         });

@@ -33,7 +33,8 @@ export async function requestToken(
 ): Promise<AccessToken> {
   const realm = checkRealm(challenge.parameters.get("realm") ?? "", endpoint);
   const request = tokenRequest(realm, challenge.parameters.get("service") ?? "", scopes, credentials);
-  const response = await transport.send(request, signal).catch((cause: unknown) => {
+  const isToRegistry = realm.origin === endpoint.origin.origin;
+  const response = await transport.send({ ...request, isToRegistry }, signal).catch((cause: unknown) => {
     throw networkFailure(realm, cause, signal);
   });
   if (response.status >= 300 && response.status < 400) {

@@ -32,11 +32,11 @@ test("settings are read by registry", () => {
           { registry: "m.example", prefix: "" },
           { registry: "c.example:5000", prefix: "hub" },
         ],
-        plainHttp: false,
+        plainHttp: null,
       },
     ],
     ["reg.lan:5000", { mirrors: [], plainHttp: true }],
-    ["localhost", { mirrors: [], plainHttp: false }],
+    ["localhost", { mirrors: [], plainHttp: null }],
   ]);
   expect(parse({})).toEqual(new Map());
 });

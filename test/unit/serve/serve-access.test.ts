@@ -1,10 +1,13 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import https from "node:https";
 import net from "node:net";
 import bcrypt from "bcryptjs";
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../../../src/base/digest.ts";
 import { parseHtpasswd } from "../../../src/serve/htpasswd.ts";
-import { thrownBy } from "../../support/thrown-by.ts";
+import { rejectionOf, thrownBy } from "../../support/thrown-by.ts";
 import { everything, useRegistryServer } from "../../support/use-registry-server.ts";
 
 const served = useRegistryServer();
@@ -172,4 +175,22 @@ test.each([
   socket.write(`${head.replace("%s", digest)}host: ${served.host}\r\n\r\n`);
   await once(socket.resume(), "close");
   expect(await served.ask("GET /v2/")).toMatchObject({ status: 200 });
+});
+
+test("over HTTPS it shows its certificate; a key that is not that of the certificate is refused", async () => {
+  const pem = (name: string): string => readFileSync(new URL(`../../../fixtures/tls/${name}`, import.meta.url), "utf8");
+  const { url } = await served.serve({ tls: { cert: pem("server.crt"), key: pem("server.key") } });
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    https.get(`${url}/v2/`, { ca: pem("ca.crt"), agent: false }, resolve).on("error", reject);
+  });
+  answer.resume();
+  expect([url.startsWith("https://"), answer.statusCode]).toEqual([true, 200]);
+  const wrong = served.serve({ tls: { cert: pem("server.crt"), key: pem("client.key") } });
+  expect(await rejectionOf(wrong)).toMatchObject({ code: "CONFIG_INVALID" });
+});
+
+test("an address where somebody listens already is an error that says so", async () => {
+  const { url } = await served.serve();
+  const again = served.serve({ port: Number(new URL(url).port) });
+  expect(await rejectionOf(again)).toMatchObject({ code: "USAGE_INVALID" });
 });
