@@ -1,7 +1,9 @@
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import { BuildError } from "../base/errors.ts";
 import { didYouMean } from "../dockerfile/suggest-name.ts";
-import { addImageCommands, type ImageHandlers } from "./image-commands.ts";
+import { type CommandNode, kindOfPlace } from "./completion/command-tree.ts";
+import type { Shell } from "./completion-command.ts";
+import { addImageCommands, examples, type ImageHandlers } from "./image-commands.ts";
 import { addRegistryCommands, type RegistryHandlers } from "./registry-commands.ts";
 
 /** Options every command has. */
@@ -46,11 +48,15 @@ export interface BuildOptions extends GlobalOptions {
 export interface PruneOptions extends GlobalOptions {
   readonly all?: boolean;
   readonly containers?: boolean;
+  readonly images?: boolean;
+  readonly filter: readonly string[];
   readonly keepStorage?: string;
+  readonly maxUsedSpace?: string;
   readonly until?: string;
 }
 
 export interface DuOptions extends GlobalOptions {
+  readonly format?: string;
   readonly verbose?: boolean;
 }
 
@@ -107,6 +113,8 @@ export interface CommandHandlers extends ImageHandlers, RegistryHandlers {
   squash(image: string, options: SquashOptions): Promise<void>;
   prune(options: PruneOptions): Promise<void>;
   du(options: DuOptions): Promise<void>;
+  completion(shell: Shell, tree: CommandNode): Promise<void>;
+  complete(kind: string, options: GlobalOptions): Promise<void>;
   debugInstructions(file: string, options: GlobalOptions): Promise<void>;
   version(): void;
 }
@@ -278,12 +286,37 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
   command("prune", "remove build cache that nothing needs")
     .option("-a, --all", "remove all build cache; images stay")
     .option("--containers", "remove containers too that do not run")
+    .option("--images", "remove images too that no container needs: all, or those that --filter names")
+    .addOption(
+      repeatable(
+        "--filter <name=value>",
+        "until=: as --until, and of images when they were built; of images label=, label!=, reference=; repeatable",
+      ),
+    )
     .option("--keep-storage <size>", "keep the most recently used cache up to this size")
+    .option("--max-used-space <size>", "the same")
     .option("--until <duration>", "remove only what was not used for so long: 24h, 7d")
+    .option("-f, --force", "do not ask, as is never done")
+    .addHelpText(
+      "after",
+      examples("prune --until 7d", "prune -a --max-used-space 10g", "prune --images --filter label=stage=ci"),
+    )
     .action((options: PruneOptions) => handlers.prune(options));
   command("du", "show what the store holds and how much of it prune can free")
-    .option("-v, --verbose", "show every cache record")
+    .option("--format <json|table|template>", "one JSON object a line, a table, or a Go template for each line")
+    .option("-v, --verbose", "show every image, layer and cache record, and what they share")
+    .addHelpText("after", examples("du -v", "du --format '{{.Type}}: {{.Size}}'", "du -v --format json"))
     .action((options: DuOptions) => handlers.du(options));
+  program
+    .command("completion")
+    .description("print the script that completes commands, options and names in a shell")
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
+    .addHelpText("after", examples("completion bash > /etc/bash_completion.d/tsbuild", "completion fish | source"))
+    .action((shell: Shell) => handlers.completion(shell, describeCommand(program, [])));
+  program
+    .command("__complete", { hidden: true })
+    .argument("<image|container>")
+    .action((kind: string, options: GlobalOptions) => handlers.complete(kind, options));
   const debug = program.command("debug").description("print what the parts of the builder hand to each other, as JSON");
   debug
     .command("instructions")
@@ -296,6 +329,44 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
     .action(() => handlers.version());
   return program;
 }
+
+/** What completion has to know of a command and of all below it. The program itself is also its default command. */
+function describeCommand(command: Command, path: readonly string[]): CommandNode {
+  const children = command.createHelp().visibleCommands(command);
+  const meant = path.length === 0 ? [command, ...children.filter((child) => child.name() === "build")] : [command];
+  const [argument] = meant.flatMap(({ registeredArguments }) => registeredArguments);
+  return {
+    path,
+    description: command.description(),
+    argument: argument === undefined ? "other" : kindOfPlace(argument.name()),
+    options: uniqueOptions(meant.flatMap((one) => one.createHelp().visibleOptions(one))).map((option) => ({
+      long: option.long ?? null,
+      short: option.short ?? null,
+      description: option.description,
+      value: option.required || option.optional ? kindOfPlace(option.flags.slice(option.flags.search(/[<[]/))) : null,
+      choices: option.argChoices ?? [],
+    })),
+    children: [
+      ...children
+        .filter((child) => child.name() !== "help")
+        .map((child) => describeCommand(child, [...path, child.name()])),
+      ...(argument?.argChoices ?? []).map((choice) => describeChoice([...path, choice])),
+    ],
+  };
+}
+
+/** A word that an argument may be, as if it were a command. */
+const describeChoice = (path: readonly string[]): CommandNode => ({
+  path,
+  description: "",
+  argument: "other",
+  options: [],
+  children: [],
+});
+
+const uniqueOptions = (options: readonly Option[]): readonly Option[] => [
+  ...new Map(options.map((option) => [option.flags, option])).values(),
+];
 
 function addBuild(program: Command, handlers: CommandHandlers): void {
   program

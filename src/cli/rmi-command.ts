@@ -12,6 +12,7 @@ export async function runRmi(names: readonly string[], options: RmiOptions): Pro
   const lines = await withStore(options, async (store) => {
     const found = await Promise.all(names.map((name) => imagesToRemove(store, name, options.force === true)));
     const doomed = [...new Map(found.flat().map((image) => [image.reference, image])).values()];
+    if (options.force !== true) await refuseImagesInUse(store, doomed);
     for (const { reference } of doomed) await store.images.untag(reference);
     return [
       ...doomed.map(({ reference }) => `Untagged: ${familiarReference(parseReference(reference))}\n`),
@@ -33,6 +34,28 @@ async function imagesToRemove(store: Store, name: string, force: boolean): Promi
   throw new BuildError("USAGE_INVALID", `image ${JSON.stringify(name)}: has several names: ${tags}`, {
     hint: "remove it by name, or all of them with --force",
   });
+}
+
+/** Throws USAGE_INVALID when a container was made of an image that loses its last name. */
+async function refuseImagesInUse(store: Store, doomed: readonly StoredImage[]): Promise<void> {
+  const references = new Set(doomed.map(({ reference }) => reference));
+  const kept = (await store.images.list()).filter(({ reference }) => !references.has(reference));
+  const keptIds = new Set(kept.flatMap(({ platforms }) => platforms.map(({ imageId }) => imageId)));
+  const containers = await store.containers.list();
+  for (const { reference, platforms } of doomed) {
+    const user = containers.find(
+      ({ imageId }) => !keptIds.has(imageId) && platforms.some((platform) => platform.imageId === imageId),
+    );
+    if (user === undefined) continue;
+    const state = user.isRunning ? "running" : "stopped";
+    throw new BuildError(
+      "USAGE_INVALID",
+      `image ${JSON.stringify(reference)}: ${state} container ${user.name} uses it`,
+      {
+        hint: `remove the container first: tsbuild rm ${user.name}; or only the name of the image, with --force`,
+      },
+    );
+  }
 }
 
 /** Which of the removed images no name is left of. */

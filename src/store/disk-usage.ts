@@ -1,5 +1,5 @@
-import type { DiffId } from "../base/digest.ts";
-import { type Inventory, type OpaqueItem, takeInventory } from "./inventory.ts";
+import type { DiffId, Digest } from "../base/digest.ts";
+import { type Holder, type Inventory, type OpaqueItem, type StoredLayer, takeInventory } from "./inventory.ts";
 import type { Store } from "./open-store.ts";
 import { bytesOf, planPrune } from "./prune-plan.ts";
 
@@ -18,15 +18,29 @@ export interface UsageOfLayer {
   readonly sizeBytes: number;
   /** Part of an image in the store. */
   readonly isInImage: boolean;
+  /** How many images have it, names of the same image counted once. */
+  readonly imageCount: number;
   /** What the step that made it does; "" when no cache record knows. */
   readonly description: string;
   /** When it was last found in the cache; null when no cache record knows. */
   readonly usedAtMs: number | null;
 }
 
+/** What one cache record or pin keeps in the store. */
+export interface UsageOfRecord {
+  readonly kind: Holder["kind"];
+  readonly description: string;
+  /** All its layers. */
+  readonly sizeBytes: number;
+  /** Of these, the layers that no image and no other record has. */
+  readonly uniqueBytes: number;
+  readonly usedAtMs: number;
+}
+
 export interface DiskUsage {
   readonly kinds: readonly UsageOfKind[];
   readonly layers: readonly UsageOfLayer[];
+  readonly records: readonly UsageOfRecord[];
   readonly sizeBytes: number;
   readonly reclaimableBytes: number;
 }
@@ -66,28 +80,50 @@ function usageOf(inventory: Inventory): DiskUsage {
   return {
     kinds,
     layers: describeLayers(inventory),
+    records: describeRecords(inventory),
     sizeBytes: sum(kinds.map(({ sizeBytes }) => sizeBytes)),
     reclaimableBytes: sum(kinds.map(({ reclaimableBytes }) => reclaimableBytes)),
   };
 }
 
 function describeLayers(inventory: Inventory): readonly UsageOfLayer[] {
-  const inImages = new Set(inventory.images.flatMap(({ platforms }) => platforms.flatMap(({ diffIds }) => diffIds)));
+  const imagesOf = new Map<DiffId, Set<Digest>>();
+  for (const { imageId, diffIds } of inventory.images.flatMap(({ platforms }) => platforms))
+    for (const diffId of diffIds) imagesOf.set(diffId, (imagesOf.get(diffId) ?? new Set()).add(imageId));
   // The topmost layer of a record is the one its step made.
   const makers = new Map(
     inventory.holders.filter(({ kind }) => kind === "cache").map((holder) => [holder.layers.at(-1), holder]),
   );
   return [...inventory.layers.values()].map((layer) => {
     const maker = makers.get(layer.diffId);
+    const imageCount = imagesOf.get(layer.diffId)?.size ?? 0;
     return {
       diffId: layer.diffId,
-      sizeBytes: bytesOf(layer) + sum(layer.blobs.map((digest) => inventory.blobs.get(digest) ?? 0)),
-      isInImage: inImages.has(layer.diffId),
+      sizeBytes: sizeWithBlobs(layer, inventory),
+      isInImage: imageCount > 0,
+      imageCount,
       description: maker?.description ?? "",
       usedAtMs: maker?.usedAtMs ?? null,
     };
   });
 }
+
+function describeRecords(inventory: Inventory): readonly UsageOfRecord[] {
+  const holders = new Map<DiffId, number>();
+  const images = inventory.images.flatMap(({ platforms }) => platforms.map(({ diffIds }) => diffIds));
+  for (const diffIds of [...images, ...inventory.holders.map(({ layers }) => layers)])
+    for (const diffId of new Set(diffIds)) holders.set(diffId, (holders.get(diffId) ?? 0) + 1);
+  const sizeOf = (diffIds: readonly DiffId[]): number =>
+    sum(diffIds.map((diffId) => sizeWithBlobs(inventory.layers.get(diffId), inventory)));
+  return inventory.holders.map(({ kind, description, layers, usedAtMs }) => {
+    const own = [...new Set(layers)];
+    const uniqueBytes = sizeOf(own.filter((diffId) => holders.get(diffId) === 1));
+    return { kind, description, sizeBytes: sizeOf(own), uniqueBytes, usedAtMs };
+  });
+}
+
+const sizeWithBlobs = (layer: StoredLayer | undefined, inventory: Inventory): number =>
+  layer === undefined ? 0 : bytesOf(layer) + sum(layer.blobs.map((digest) => inventory.blobs.get(digest) ?? 0));
 
 function opaque(kind: UsageOfKind["kind"], items: readonly OpaqueItem[]): UsageOfKind {
   const sizeBytes = sum(items.map((item) => item.sizeBytes));

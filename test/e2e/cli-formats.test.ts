@@ -75,3 +75,27 @@ test("rmi tells what it took away, and removes an image of several names only wi
     `Untagged: demo/a:1\nDeleted: ${imageId}\n`,
   );
 });
+
+test("prune takes images away that filters name, du tells what is left and what it shares", async () => {
+  const importImage = async (name: string, label: string): Promise<void> => {
+    const stdin = rawTar({ name, content: "x".repeat(3000), mode: 0o644, mtime: 0 });
+    await runCliWell(["import", "-c", `LABEL stage=${label}`, "-", `prune/${name}`], { root: root(), stdin });
+  };
+  await importImage("a", "ci");
+  await importImage("b", "release");
+  await runCliWell(["tag", "prune/b", "prune/c"], { root: root() });
+  const details = JSON.parse(await outputOf("du", "-v", "--format", "json"));
+  expect(details.Images).toHaveLength(3);
+  expect(details.Images[0]).toMatchObject({ SharedSize: "0B", UniqueSize: details.Images[0].Size });
+  expect(details.Layers.map(({ Images }: { Images: number }) => Images)).toEqual(expect.arrayContaining([1, 1]));
+  expect(await outputOf("prune", "--images", "--filter", "label!=stage=release")).toMatch(
+    /^Untagged: prune\/a:latest\nRemoved /,
+  );
+  expect(await outputOf("images", "--format", "{{.Repository}}")).toBe("prune/b\nprune/c\n");
+  const refused = await failureOf("prune", "--filter", "label=stage=ci");
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("--images")]);
+  expect(await outputOf("prune", "--images", "-f", "--until", "1h", "--max-used-space", "1g")).toMatch(
+    /^Removed 0 layers/,
+  );
+  expect(await outputOf("du", "--format", "{{.Type}}={{.TotalCount}}")).toContain("layers=1\n");
+});
