@@ -45,6 +45,8 @@ export interface SandboxSpec {
    */
   readonly upper: string;
   readonly work: string;
+  /** The process cannot change the root file system, only what is mounted in it. */
+  readonly isRootReadOnly?: boolean;
   /** Mounted in this order: what lies inside another mount comes after it. */
   readonly mounts: readonly SandboxMount[];
   readonly network: "host" | "none";

@@ -80,6 +80,7 @@ export async function createContainer(
     lowers,
     upper: join(place, "dir"),
     work: join(place, "work"),
+    isRootReadOnly: request.isReadOnly,
     mounts: outerFirst([...mounts, ...volumeMounts]),
     network: request.network,
     security: "sandbox",

@@ -2,10 +2,9 @@ import { readFileSync, writeSync } from "node:fs";
 import { BuildError, isBuildError, toWire } from "../../base/errors.ts";
 import { closeDescriptorsFrom, dieWithParent, duplicateDescriptor, exitImmediately } from "../../sys/process.ts";
 import { fromNodeError } from "../../sys/system-error.ts";
-import type { SandboxSpec } from "../sandbox-spec.ts";
 import { prepareSandbox } from "./prepare-sandbox.ts";
 import { reportDescriptor, startProgram } from "./start-program.ts";
-import type { StepDescriptors, StepReport } from "./zygote-messages.ts";
+import type { StepDescriptors, StepOrder, StepReport } from "./zygote-messages.ts";
 
 /** A failed system call while the sandbox is made says little by itself. */
 function explain(thrown: unknown): unknown {
@@ -29,14 +28,15 @@ const report = (message: StepReport): void => {
 export function becomeStep(descriptors: StepDescriptors, filter: Buffer): never {
   try {
     dieWithParent();
-    const spec = JSON.parse(readFileSync(descriptors.spec, "utf8")) as SandboxSpec;
+    const { spec, terminal } = JSON.parse(readFileSync(descriptors.order, "utf8")) as StepOrder;
+    if (descriptors.input !== null) duplicateDescriptor(descriptors.input, 0);
     duplicateDescriptor(descriptors.stdout, 1);
     duplicateDescriptor(descriptors.stderr, 2);
     duplicateDescriptor(descriptors.report, reportDescriptor);
-    // the spec, the connection, other steps', node's own
+    // the order, the connection, other steps', node's own
     closeDescriptorsFrom(reportDescriptor + 1, "now");
-    report({ kind: "prepared", stubs: prepareSandbox(spec) });
-    startProgram(spec, filter);
+    report({ kind: "prepared", stubs: prepareSandbox(spec, terminal) });
+    startProgram(spec, filter, terminal !== null ? "terminal" : descriptors.input !== null ? "input" : "output");
   } catch (error) {
     report({ kind: "failed", error: toWire(explain(error)) });
     exitImmediately(1);

@@ -53,7 +53,7 @@ export function rehearseStep(): void {
   inOtherNamespaces(() => {
     try {
       const spec = makeStage();
-      prepareSandbox(spec);
+      prepareSandbox(spec, null);
       rehearseProgram(spec);
     } catch {
       // the program does not exist

@@ -37,10 +37,10 @@ const fork = openForkIntoPidNamespace(openFork());
 const running = new Map<number, RunningStep>();
 
 function start(step: number, descriptors: readonly number[]): void {
-  const [spec = -1, stdout = -1, stderr = -1, report = -1] = descriptors;
+  const [order = -1, stdout = -1, stderr = -1, report = -1, input = null] = descriptors;
   try {
     const pid = fork();
-    if (pid === 0) becomeStep({ spec, stdout, stderr, report }, filter);
+    if (pid === 0) becomeStep({ order, stdout, stderr, report, input }, filter);
     running.set(openChild(pid), { step, pid });
     tell({ kind: "started", step, pid });
   } catch (error) {
@@ -66,9 +66,9 @@ function endAll(): never {
 function answer(): void {
   const received = receiveWithDescriptors(connectionDescriptor, requestLength);
   if (received === null) endAll();
-  const { kind, step } = decodeRequest(received.bytes);
+  const { kind, step, signal } = decodeRequest(received.bytes);
   if (kind === "start") start(step, received.descriptors);
-  else for (const child of running.values()) if (child.step === step) process.kill(child.pid, "SIGKILL");
+  else for (const child of running.values()) if (child.step === step) process.kill(child.pid, signal);
 }
 
 for (let rehearsed = 0; ; ) {

@@ -6,7 +6,8 @@ import { makePipe } from "../../sys/process.ts";
 import type { ExitStatus, ProcessIo } from "../runtime.ts";
 import type { SandboxSpec } from "../sandbox-spec.ts";
 import type { SandboxZygote } from "./sandbox-zygote.ts";
-import { type MountStub, parseLines, type StepReport } from "./zygote-messages.ts";
+import { openStepInput } from "./step-input.ts";
+import { type MountStub, parseLines, type StepOrder, type StepReport } from "./zygote-messages.ts";
 
 /** What became of a sandbox, once nothing of it is left. */
 export interface SandboxOutcome {
@@ -29,10 +30,43 @@ function openStepPipe(take: (chunk: Uint8Array) => void): StepPipe {
   return { writeEnd, socket, end: new Promise((resolve) => socket.once("close", resolve)) };
 }
 
-/** A file with the spec: of any size, and its secrets are on no disk. */
-function writeSpec(spec: SandboxSpec): number {
+/** What a step reports, as it comes. */
+class StepReports {
+  readonly #whenPrepared: () => void;
+  #rest = "";
+  #prepared: Extract<StepReport, { kind: "prepared" }> | null = null;
+  #failed: Extract<StepReport, { kind: "failed" }> | null = null;
+
+  constructor(whenPrepared: () => void) {
+    this.#whenPrepared = whenPrepared;
+  }
+
+  get prepared(): Extract<StepReport, { kind: "prepared" }> | null {
+    return this.#prepared;
+  }
+
+  get failed(): Extract<StepReport, { kind: "failed" }> | null {
+    return this.#failed;
+  }
+
+  add(chunk: Uint8Array): void {
+    const text = this.#rest + Buffer.from(chunk).toString("latin1");
+    const end = text.lastIndexOf("\n") + 1;
+    this.#rest = text.slice(end);
+    for (const report of parseLines<StepReport>(Buffer.from(text.slice(0, end), "latin1").toString())) {
+      if (report.kind === "failed") this.#failed = report;
+      else {
+        this.#prepared = report;
+        this.#whenPrepared();
+      }
+    }
+  }
+}
+
+/** A file with the order: of any size, and its secrets are on no disk. */
+function writeOrder(order: StepOrder): number {
   const fd = makeMemoryFile("step");
-  const bytes = Buffer.from(JSON.stringify(spec));
+  const bytes = Buffer.from(JSON.stringify(order));
   // by position: the offset, which is shared with the step, stays at the start
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, at);
   return fd;
@@ -49,30 +83,39 @@ export async function runInSandbox(
   io: ProcessIo,
   signal: AbortSignal,
 ): Promise<SandboxOutcome> {
-  const reported: Uint8Array[] = [];
+  const input = openStepInput(io);
+  const reports = new StepReports(() => {
+    input.begin();
+    void child.pid.then((pid) => {
+      io.started?.({ pid, kill: (name) => child.kill(name), resize: (size) => input.resize(size) });
+    });
+  });
   const stdout = openStepPipe((chunk) => io.output("stdout", chunk));
   const stderr = openStepPipe((chunk) => io.output("stderr", chunk));
-  const report = openStepPipe((chunk) => reported.push(chunk));
+  const report = openStepPipe((chunk) => reports.add(chunk));
   const pipes = [stdout, stderr, report];
-  const specFile = writeSpec(spec);
+  const order = writeOrder({ spec, terminal: io.terminal ?? null });
   const child = zygote.start({
-    spec: specFile,
+    order,
     stdout: stdout.writeEnd,
     stderr: stderr.writeEnd,
     report: report.writeEnd,
+    input: input.descriptor,
   });
-  for (const fd of [specFile, ...pipes.map(({ writeEnd }) => writeEnd)]) closeSync(fd);
-  const kill = (): void => child.kill();
+  for (const fd of [order, input.descriptor, ...pipes.map(({ writeEnd }) => writeEnd)]) if (fd !== null) closeSync(fd);
+  const kill = (): void => child.kill("SIGKILL");
   signal.addEventListener("abort", kill, { once: true });
   if (signal.aborted) kill();
   try {
     // without an end that somebody saw, the end of its output tells that the step is gone
-    const status = await child.end.finally(() => drained(pipes));
+    const status = await child.end.finally(async () => {
+      await drained([report]);
+      await drained([stdout, stderr, ...(reports.prepared === null ? [] : [input])]);
+    });
     if (signal.aborted) throw new BuildError("BUILD_CANCELLED", "the step was cancelled");
-    const reports = parseLines<StepReport>(Buffer.concat(reported).toString());
-    for (const report of reports) if (report.kind === "failed") throw fromWire(report.error);
-    const prepared = reports.find((report) => report.kind === "prepared");
-    if (prepared === undefined) {
+    const { prepared, failed } = reports;
+    if (failed !== null) throw fromWire(failed.error);
+    if (prepared === null) {
       throw new BuildError("RUNTIME_SETUP_FAILED", "the sandbox ended before the step began", {
         details: { exitCode: status.exitCode, signal: status.signal },
       });
@@ -81,6 +124,7 @@ export async function runInSandbox(
   } finally {
     signal.removeEventListener("abort", kill);
     for (const { socket } of pipes) socket.destroy();
+    input.close();
   }
 }
 
@@ -88,7 +132,7 @@ export async function runInSandbox(
 const drainLimitMs = 500;
 
 /** All writers end with the namespace, unless the step handed its output to a process outside of it. */
-async function drained(pipes: readonly StepPipe[]): Promise<void> {
+async function drained(pipes: readonly { readonly end: Promise<void> }[]): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const soon = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, drainLimitMs);

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
+import { constants } from "node:os";
 import { BuildError, fromWire } from "../../base/errors.ts";
 import { makeSocketPair, sendWithDescriptors } from "../../sys/descriptor-passing.ts";
 import type { ExitStatus } from "../runtime.ts";
@@ -11,21 +12,25 @@ import {
   parseLines,
   type StepDescriptors,
   type ZygoteMessage,
+  type ZygoteRequest,
 } from "./zygote-messages.ts";
 
 /** A step that the zygote was asked for. */
 interface Started {
   pid: number | null;
+  readonly tellPid: (pid: number) => void;
   readonly resolve: (status: ExitStatus) => void;
   readonly reject: (error: BuildError) => void;
 }
 
 /** A process in a sandbox, as its zygote sees it. */
 export interface ZygoteChild {
+  /** Its process number, as this process sees it; may never settle when there is no such process. */
+  readonly pid: Promise<number>;
   /** Rejects with RUNTIME_SETUP_FAILED when there is no such process, or nobody who could tell how it ended. */
   readonly end: Promise<ExitStatus>;
-  /** Ends everything in the sandbox. */
-  kill(): void;
+  /** Sends it a signal; SIGKILL ends everything in the sandbox. */
+  kill(signal: NodeJS.Signals): void;
 }
 
 // `node` starts threads that the garbage collector of a copy would wait for.
@@ -91,22 +96,31 @@ export class SandboxZygote {
   }
 
   /** Starts a step; the descriptors stay the caller's. */
-  start({ spec, stdout, stderr, report }: StepDescriptors): ZygoteChild {
+  start({ order, stdout, stderr, report, input }: StepDescriptors): ZygoteChild {
     const step = ++this.#lastStep;
+    const descriptors = [order, stdout, stderr, report, ...(input === null ? [] : [input])];
+    let tellPid: (pid: number) => void = () => {};
+    const pid = new Promise<number>((resolve) => {
+      tellPid = resolve;
+    });
     const end = new Promise<ExitStatus>((resolve, reject) => {
-      this.#steps.set(step, { pid: null, resolve, reject });
+      this.#steps.set(step, { pid: null, tellPid, resolve, reject });
       this.#connection.ref();
       if (this.#lost !== null) this.#lose(this.#lost);
-      else this.#send("start", step, [spec, stdout, stderr, report]);
+      else this.#send({ kind: "start", step, signal: 0 }, descriptors);
     });
     end.catch(() => {});
-    return { end, kill: () => this.#send("kill", step, []) };
+    return {
+      pid,
+      end,
+      kill: (signal) => this.#send({ kind: "kill", step, signal: constants.signals[signal] }, []),
+    };
   }
 
-  #send(kind: "start" | "kill", step: number, descriptors: readonly number[]): void {
-    if (!this.#steps.has(step) || !this.isAlive) return;
+  #send(request: ZygoteRequest, descriptors: readonly number[]): void {
+    if (!this.#steps.has(request.step) || !this.isAlive) return;
     try {
-      sendWithDescriptors(this.#socket, encodeRequest({ kind, step }), descriptors);
+      sendWithDescriptors(this.#socket, encodeRequest(request), descriptors);
     } catch {
       // it has ended; its end is told as an event
     }
@@ -117,6 +131,7 @@ export class SandboxZygote {
     if (started === undefined) return;
     if (message.kind === "started") {
       started.pid = message.pid;
+      started.tellPid(message.pid);
       this.#guard.started(message.pid);
       return;
     }

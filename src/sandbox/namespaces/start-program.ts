@@ -9,6 +9,7 @@ import {
   setCapabilities,
   setIdentity,
 } from "../../sys/credentials.ts";
+import { mount, mountFlags } from "../../sys/mount.ts";
 import { closeDescriptorsFrom, duplicateDescriptor, executeProgram, inheritDescriptor } from "../../sys/process.ts";
 import { installSeccompFilter } from "../../sys/seccomp.ts";
 import { fromNodeError, hasErrno } from "../../sys/system-error.ts";
@@ -63,12 +64,19 @@ function enterDirectory(cwd: string, identity: Identity): void {
   }
 }
 
-/** Gives the step an empty standard input, and pipes it may open by name for the other two. */
-function prepareStreams(identity: Identity): void {
+/** What the standard streams of the process are: pipes for output, one for input too, or a terminal. */
+export type StepStreams = "output" | "input" | "terminal";
+
+/** Makes sure that the step may open its streams by name; without input it gets an empty one. */
+function prepareStreams(streams: StepStreams, identity: Identity): void {
   // something else may have been mounted there, a fifo for one
-  duplicateDescriptor(openSync("/dev/null", constants.O_RDONLY | constants.O_NONBLOCK), 0);
-  for (const stream of [1, 2]) {
-    fchownSync(stream, identity.uid, identity.gid);
+  if (streams === "output") {
+    duplicateDescriptor(openSync("/dev/null", constants.O_RDONLY | constants.O_NONBLOCK), 0);
+  }
+  // the group of a terminal is that of those who may write to it
+  const gid = streams === "terminal" ? -1 : identity.gid;
+  for (const stream of streams === "output" ? [1, 2] : [0, 1, 2]) {
+    fchownSync(stream, identity.uid, gid);
     inheritDescriptor(stream);
   }
 }
@@ -110,6 +118,12 @@ function withHome(environment: readonly string[], home: string): readonly string
   return [...environment.filter((row) => !row.startsWith("HOME=")), `HOME=${home}`];
 }
 
+/** Makes the root file system read-only; what is mounted in it stays as it is. */
+function protectRoot(mayHaveDevices: boolean): void {
+  const flags = mountFlags.remount | mountFlags.bind | mountFlags.readOnly | (mayHaveDevices ? 0 : mountFlags.noDev);
+  mount({ source: null, target: "/", type: null, flags, data: null });
+}
+
 /** Finds the user in the image and makes sure that the working directory is there, and enters it. */
 function enterImage(spec: SandboxSpec): Identity {
   const identity = identify(spec.user);
@@ -132,13 +146,14 @@ export function rehearseProgram(spec: SandboxSpec): void {
  * Becomes the program of the spec, with the rights a step has. Must be called inside the sandbox. `filter` is the
  * seccomp program, made by the caller. Does not return; throws when the user or the program does not exist.
  */
-export function startProgram(spec: SandboxSpec, filter: Buffer): never {
+export function startProgram(spec: SandboxSpec, filter: Buffer, streams: StepStreams): never {
   const isPrivileged = spec.security === "insecure";
   // from here on paths come from the image: no descriptor may be left that one of them could name
   closeDescriptorsFrom(reportDescriptor + 1, "now");
   closeDescriptorsFrom(reportDescriptor, "atExecute");
   const identity = enterImage(spec);
-  prepareStreams(identity);
+  if (spec.isRootReadOnly === true) protectRoot(isPrivileged);
+  prepareStreams(streams, identity);
   closeDescriptorsFrom(reportDescriptor, "atExecute");
   setLimits(spec.ulimits);
   process.umask(0o022);
