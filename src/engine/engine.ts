@@ -36,6 +36,7 @@ import {
 } from "./describe-build.ts";
 import { type BuiltImage, finishImages, reportSquashes, squashImages } from "./finish-images.ts";
 import { ImageResolver } from "./image-resolver.ts";
+import { leavingLayers } from "./leaving-layers.ts";
 import { type PlanParts, planRequest } from "./plan-request.ts";
 import type { PushOptions } from "./push-stored-images.ts";
 import { pushToRegistries } from "./push-to-registries.ts";
@@ -156,7 +157,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
         ssh: request.ssh,
         environment: settings.environment,
       };
-      const ops = new StepOps(context, services, sink);
+      const ops = new StepOps(context, services, leavingLayers(graph, request), sink);
       try {
         const push = pushToRegistries(openWriter, sink);
         const solved = await solveGraph(graph, ops.of(graph), request, records, sink, signal);

@@ -10,17 +10,25 @@ import { type RunOutput, type RunStepServices, runStep } from "../steps/run-step
 import type { StepContext } from "../steps/step-context.ts";
 import { createStepOp, type Step, type StepOp } from "../steps/step-op.ts";
 import { workdirStep } from "../steps/workdir-step.ts";
+import type { LeavingLayers } from "./leaving-layers.ts";
 import { LogLines } from "./log-lines.ts";
 
 /** Makes the ops of a build's vertices, and keeps what they find out about the files of contexts. */
 export class StepOps {
   readonly #context: StepContext;
   readonly #services: RunStepServices;
+  readonly #leaving: LeavingLayers | null;
   readonly #sink: ProgressSink;
   readonly #statCacheRows = new Map<string, StatCacheRows[]>();
 
-  constructor(context: Omit<StepContext, "noteDigests">, services: RunStepServices, sink: ProgressSink) {
+  constructor(
+    context: Omit<StepContext, "noteDigests">,
+    services: RunStepServices,
+    leaving: LeavingLayers | null,
+    sink: ProgressSink,
+  ) {
     this.#services = services;
+    this.#leaving = leaving;
     this.#sink = sink;
     this.#context = {
       ...context,
@@ -53,7 +61,7 @@ export class StepOps {
       case "run":
         return runStep(spec, this.#context, this.#services, this.#outputOf(id));
       case "copy":
-        return copyStep(spec, this.#context);
+        return copyStep(spec, this.#context, this.#leaving?.vertices.has(id) ? this.#leaving.format : null);
       case "workdir":
         return workdirStep(spec, this.#context);
       case "merge":

@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { type Digest, digestOf } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import type { CopyPathsAction } from "../plan/build-graph.ts";
+import type { BlobFormat } from "../store/layer-store.ts";
 import { hashCopyTask, hashKnownCopy } from "./copy/hash-copy.ts";
-import { type PackCopyOutput, packCopyTask } from "./copy/pack-copy.ts";
+import { type PackCopyInput, type PackCopyOutput, packCopyTask } from "./copy/pack-copy.ts";
 import { type PackedAction, sourcesOf } from "./copy/packed-action.ts";
 import { SourceTrees } from "./copy/source-trees.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -22,8 +23,9 @@ interface Packed extends PackCopyOutput {
 /**
  * COPY and ADD: a tar form made directly from the source trees, on top of what the parent's indexes tell. Of a context
  * nothing is known about, the layer is made first, since that gives the digests of all files: they are read once.
+ * `leavesAs` is what the layer will be compressed to when the build is done; null when nobody is known to want that.
  */
-export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
+export function copyStep(spec: SpecOf<"copy">, context: StepContext, leavesAs: BlobFormat | null): Step {
   /** What the key says is read, by position of the action. */
   const keyed = new Map<number, Digest>();
   let ahead: Packed | null = null;
@@ -66,17 +68,17 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext): Step {
     );
     const place = placeOf(actions);
     const workDirectory = await context.layers.makeTemporary();
-    const output = await context.tasks.run(
-      packCopyTask,
-      {
-        actions,
-        parent: parent === null ? null : await openSnapshot(parent, context.layers, signal),
-        earlier: place === null ? null : await context.earlierLayers.find(place),
-        workDirectory,
-        nowSeconds: Math.floor(atMs / 1000),
-      },
-      signal,
-    );
+    const input: PackCopyInput = {
+      actions,
+      parent: parent === null ? null : await openSnapshot(parent, context.layers, signal),
+      earlier: place === null ? null : await context.earlierLayers.find(place),
+      workDirectory,
+      nowSeconds: Math.floor(atMs / 1000),
+    };
+    const run = (): Promise<PackCopyOutput> => context.tasks.run(packCopyTask, input, signal);
+    const output = await (leavesAs === null
+      ? run()
+      : context.layers.packWhileCompressing(workDirectory, leavesAs, run, signal));
     context.noteDigests(output.newStatCacheRows);
     return { ...output, workDirectory, parent, atMs, place };
   };

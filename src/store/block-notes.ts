@@ -24,18 +24,27 @@ interface BlockPlace {
  */
 export class BlockNotes {
   readonly #paths: StorePaths;
+  /** By encoder. */
+  readonly #known = new Map<string, Promise<KnownBlocks>>();
 
   constructor(paths: StorePaths) {
     this.#paths = paths;
   }
 
-  /** The blocks of the newest notes in this format; of notes that were written later nothing is known. */
-  async known(format: BlockFormat): Promise<KnownBlocks> {
+  /** The blocks of the newest notes in this format; of notes written after the first call nothing is known. */
+  known(format: BlockFormat): Promise<KnownBlocks> {
+    const encoder = encoderOf(format);
+    const known = this.#known.get(encoder) ?? this.#readKnown(encoder);
+    this.#known.set(encoder, known);
+    return known;
+  }
+
+  async #readKnown(encoder: string): Promise<KnownBlocks> {
     const places = new Map<Digest, BlockPlace>();
     for (const diffId of await this.#newest()) {
       if (places.size > mostBlocks) break;
       const note = await this.#read(diffId);
-      if (note === null || note.encoder !== encoderOf(format)) continue;
+      if (note === null || note.encoder !== encoder) continue;
       const file = this.#paths.blob(note.blob);
       for (const block of note.blocks) if (!places.has(block.content)) places.set(block.content, { file, block });
     }

@@ -7,6 +7,7 @@ import type { Descriptor } from "../image/descriptor.ts";
 import { type Compression, mediaTypes } from "../image/media-types.ts";
 import { noBlocks, withLevel } from "../layer/compress-blocks.ts";
 import { fileChunks } from "../layer/file-chunks.ts";
+import { GrowingTar } from "../layer/growing-tar.ts";
 import type { LayerLocation } from "../layer/layer-location.ts";
 import type { PackedLayer } from "../layer/layer-writer.ts";
 import { detectCompression } from "../layer/magic.ts";
@@ -22,7 +23,7 @@ import { removeTree } from "./remove-tree.ts";
 import { SingleFlight } from "./single-flight.ts";
 import { withStorageErrors } from "./storage-error.ts";
 import type { StorePaths } from "./store-paths.ts";
-import { writeVerified } from "./write-blob.ts";
+import { type WrittenBlob, writeVerified } from "./write-blob.ts";
 
 /** Layers as the directories `layers/<hex>` of a store. */
 export class DirectoryLayerStore implements LayerStore {
@@ -40,6 +41,9 @@ export class DirectoryLayerStore implements LayerStore {
   readonly #readable = new Map<DiffId, LayerLocation>();
   readonly #directories = new Map<DiffId, string>();
 
+  /** Blobs of layers that were packed by this process, by diffID and format; null for those that failed. */
+  readonly #ahead = new Map<string, Promise<CompressedLayer | null>>();
+
   constructor(paths: StorePaths, blobs: BlobStore, conversions: LayerConversions, fetcher: RemoteFetcher) {
     paths.recheckWhenHeld(() => this.#isAllStillThere());
     this.#paths = paths;
@@ -56,6 +60,27 @@ export class DirectoryLayerStore implements LayerStore {
     const path = join(this.#paths.temporary, `layer-${randomBytes(6).toString("hex")}`);
     await withStorageErrors(path, () => mkdir(path, { mode: 0o700 }));
     return path;
+  }
+
+  async packWhileCompressing<T extends { readonly layer: PackedLayer }>(
+    temporary: string,
+    format: BlobFormat,
+    pack: () => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const tar = new GrowingTar(join(temporary, "tar"));
+    const compressed = this.#compressInto(tar.chunks(signal), format, signal);
+    // It only saves time: who asks for the blob and finds that this has failed compresses the layer then.
+    const orNothing = compressed.catch(() => null);
+    try {
+      const packed = await pack();
+      tar.end(packed.layer);
+      this.#ahead.set(`${packed.layer.diffId} ${format.compression} ${format.level}`, orNothing);
+      return packed;
+    } catch (error) {
+      tar.abandon();
+      throw error;
+    }
   }
 
   async commitTar(temporary: string, layer: PackedLayer): Promise<void> {
@@ -305,22 +330,45 @@ export class DirectoryLayerStore implements LayerStore {
   }
 
   async #compress(diffId: DiffId, format: BlobFormat, signal: AbortSignal): Promise<Descriptor> {
+    const ahead = await this.#ahead.get(`${diffId} ${format.compression} ${format.level}`);
+    if (ahead != null) return this.#adoptBlob(diffId, format, ahead);
     const layer = await this.#streamable(diffId, signal);
-    const temporary = await this.makeTemporary();
     try {
-      const file = join(temporary, "blob");
-      const { compression, level } = format;
-      const blocks = compression === "none" ? null : withLevel(compression, level);
-      const known = blocks === null ? noBlocks : await this.#blockNotes.known(blocks);
-      const written = await this.#conversions.compress(layer, format, known, file, signal);
-      const blob = { mediaType: layerMediaTypes[compression], digest: written.digest, size: written.size };
-      if (!(await this.#blobs.has(blob))) await this.#blobs.adopt(blob, file);
-      await this.#records.addBlob(diffId, { blob, format });
-      if (blocks !== null) await this.#blockNotes.save(diffId, blocks, written);
-      return blob;
+      const compressed = await this.#compressInto(this.#conversions.passTar(layer, signal), format, signal);
+      return await this.#adoptBlob(diffId, format, compressed);
     } catch (error) {
       throw await this.#afterFailure(layer, error);
+    }
+  }
+
+  /** Writes the blob into a temporary directory of its own. */
+  async #compressInto(
+    tar: AsyncIterable<Uint8Array>,
+    format: BlobFormat,
+    signal: AbortSignal,
+  ): Promise<CompressedLayer> {
+    const temporary = await this.makeTemporary();
+    try {
+      const { compression, level } = format;
+      const known = compression === "none" ? noBlocks : await this.#blockNotes.known(withLevel(compression, level));
+      const written = await this.#conversions.compress(tar, format, known, join(temporary, "blob"), signal);
+      return { temporary, written };
+    } catch (error) {
+      await this.#remove(temporary);
+      throw error;
+    }
+  }
+
+  async #adoptBlob(diffId: DiffId, format: BlobFormat, { temporary, written }: CompressedLayer): Promise<Descriptor> {
+    const { compression, level } = format;
+    try {
+      const blob = { mediaType: layerMediaTypes[compression], digest: written.digest, size: written.size };
+      if (!(await this.#blobs.has(blob))) await this.#blobs.adopt(blob, join(temporary, "blob"));
+      await this.#records.addBlob(diffId, { blob, format });
+      if (compression !== "none") await this.#blockNotes.save(diffId, withLevel(compression, level), written);
+      return blob;
     } finally {
+      this.#ahead.delete(`${diffId} ${compression} ${level}`);
       await this.#remove(temporary);
     }
   }
@@ -356,6 +404,12 @@ export class DirectoryLayerStore implements LayerStore {
   async #remove(temporary: string): Promise<void> {
     await withStorageErrors(temporary, () => removeTree(temporary, this.#paths.temporary));
   }
+}
+
+/** A blob that is not part of the store yet: `<temporary>/blob`. */
+interface CompressedLayer {
+  readonly temporary: string;
+  readonly written: WrittenBlob;
 }
 
 const layerMediaTypes = {

@@ -27,12 +27,14 @@ export interface LayerConversions {
   isCanonical(layer: LayerLocation): Promise<boolean>;
   /** The bytes of the tar, from the tar or from a canonical directory. Fails after the last byte when they are not the diffID. */
   streamTar(layer: LayerLocation, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** As `streamTar`, but a chunk is gone when the next one is asked for. */
+  passTar(layer: LayerLocation, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /**
-   * Writes the layer as a blob to the new file `into`, flushed to disk. The bytes depend on layer and format alone;
-   * what `known` has of them is not compressed again.
+   * Writes a tar as a blob to the new file `into`, flushed to disk. The bytes depend on tar and format alone; what `known`
+   * has of them is not compressed again. A chunk of `tar` is not looked at any more when the next one is asked for.
    */
   compress(
-    layer: LayerLocation,
+    tar: AsyncIterable<Uint8Array>,
     format: BlobFormat,
     known: KnownBlocks,
     into: string,

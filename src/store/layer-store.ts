@@ -25,6 +25,16 @@ export interface BlobFormat {
 export interface LayerStore {
   /** A new empty directory inside the store, for `index`, `tar`, `dir` of a layer in the making. Swept when its process is gone. */
   makeTemporary(): Promise<string>;
+  /**
+   * Waits for `pack`, which writes `<temporary>/tar` front to back, and compresses it meanwhile: `blob` in this format then
+   * waits for that instead of beginning anew. Returns, or throws, what `pack` does.
+   */
+  packWhileCompressing<T extends { readonly layer: PackedLayer }>(
+    temporary: string,
+    format: BlobFormat,
+    pack: () => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T>;
   /** Takes over `<temporary>/index` and `<temporary>/tar`; removes the rest. A layer that exists already is kept as it is. */
   commitTar(temporary: string, layer: PackedLayer): Promise<void>;
   /** Takes over `<temporary>/index` and the directory `<temporary>/dir` (an overlay upper), whose tar was only hashed. */

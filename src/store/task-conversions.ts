@@ -18,8 +18,8 @@ export function taskConversions(runner: TaskRunner, overlayXattrs: OverlayXattrs
     },
     isCanonical: async ({ indexFile }) => readLayerIndex(indexFile).isCanonical,
     streamTar: (layer, signal) => cancellable(streamLayerTar(layer), signal),
-    compress(layer, { compression, level }, known, into, signal) {
-      const tar = cancellable(passLayerTar(layer), signal);
+    passTar: (layer, signal) => cancellable(passLayerTar(layer), signal),
+    compress(tar, { compression, level }, known, into, signal) {
       if (compression === "none") return writeBlob(asParts(tar), into);
       // Twice as many blocks as cores: none waits while this thread reads the next ones.
       const parallel = 2 * availableParallelism();

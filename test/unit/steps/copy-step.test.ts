@@ -70,7 +70,7 @@ const contextFile = async (): Promise<string> => {
 };
 
 test("copies what its key was made of", async () => {
-  const step = copyStep(copyAll, context);
+  const step = copyStep(copyAll, context, null);
   await step.hashReads([0], new Map(), signal);
   const { layers } = await step.run(new Map(), signal);
   expect(layers).toHaveLength(1);
@@ -78,7 +78,7 @@ test("copies what its key was made of", async () => {
 });
 
 test("refuses to store a layer when a file changed after its key was made", async () => {
-  const step = copyStep(copyAll, context);
+  const step = copyStep(copyAll, context, null);
   await step.hashReads([0], new Map(), signal);
   writeFileSync(await contextFile(), "after!");
   await expect(step.run(new Map(), signal)).rejects.toMatchObject({ code: "CONTEXT_FILE_CHANGED" });
@@ -98,13 +98,13 @@ const notingTasks = (names: string[]): StepContext => ({
 
 test("reads a context that nothing is known about once", async () => {
   const tasks: string[] = [];
-  const step = copyStep(copyAll, notingTasks(tasks));
+  const step = copyStep(copyAll, notingTasks(tasks), null);
   expect(await step.shouldRunAhead?.(false, signal)).toBe(true);
   await step.runAhead?.(new Map(), signal);
   const reads = await step.hashReads([0], new Map(), signal);
   const { layers } = await step.run(new Map(), signal);
   expect(tasks).toEqual(["copy.pack"]);
-  expect(await copyStep(copyAll, context).hashReads([0], new Map(), signal)).toEqual(reads);
+  expect(await copyStep(copyAll, context, null).hashReads([0], new Map(), signal)).toEqual(reads);
   expect(readdirSync(join(store.root, "layers"))).toEqual([layers[0]?.diffId.slice("sha256:".length)]);
 });
 
@@ -116,7 +116,7 @@ test.each([
   const tree = (await context.openContext("context", signal)) as DirectorySpec;
   const statCache = isFetched ? null : join(directory, "stat-cache");
   if (statCache !== null) writeFileSync(statCache, "");
-  const step = copyStep(copyAll, { ...context, openContext: async () => ({ ...tree, statCache }) });
+  const step = copyStep(copyAll, { ...context, openContext: async () => ({ ...tree, statCache }) }, null);
   expect(await step.shouldRunAhead?.(isForced, signal)).toBe(want);
 });
 
@@ -125,6 +125,7 @@ test("tells that a source is missing before it runs ahead", async () => {
   const step = copyStep(
     { ...copyAll, actions: [{ ...action, paths: ["/missing"] } as typeof action] } as typeof copyAll,
     context,
+    null,
   );
   await expect(step.shouldRunAhead?.(false, signal)).rejects.toMatchObject({ code: "CONTEXT_PATH_NOT_FOUND" });
 });
@@ -143,12 +144,12 @@ test("hashes a small context whose files are all known without a task", async ()
   for (const entry of known.list("")) known.digest(entry);
   mergeStatCache(statCache, [known.newDigests()]);
 
-  const [read] = await copyStep(copyAll, withCache).hashReads([0], new Map(), signal);
+  const [read] = await copyStep(copyAll, withCache, null).hashReads([0], new Map(), signal);
   expect(read).toEqual({ by: "content", digest: hashCopy({ selections }).digests[0] });
   expect(tasks).toEqual([]);
 
   writeFileSync(join(root, "another file"), "new");
-  await copyStep(copyAll, withCache).hashReads([0], new Map(), signal);
+  await copyStep(copyAll, withCache, null).hashReads([0], new Map(), signal);
   expect(tasks).toEqual(["copy.hash"]);
 });
 
@@ -169,11 +170,11 @@ test("hands its layer on to the next build of the same instruction, and of no ot
       },
     },
   };
-  const first = await copyStep(copyAll, remembering).run(new Map(), signal);
+  const first = await copyStep(copyAll, remembering, null).run(new Map(), signal);
   writeFileSync(await contextFile(), "after, and longer");
-  const second = await copyStep(copyAll, remembering).run(new Map(), signal);
+  const second = await copyStep(copyAll, remembering, null).run(new Map(), signal);
   const elsewhere = copyAll.actions.map((action) => ({ ...action, destination: "/elsewhere/" }));
-  await copyStep({ ...copyAll, actions: elsewhere }, remembering).run(new Map(), signal);
+  await copyStep({ ...copyAll, actions: elsewhere }, remembering, null).run(new Map(), signal);
   expect(given.map((layer) => layer?.diffId ?? null)).toEqual([null, first.layers[0]?.diffId, null]);
   expect([...saved.values()][0]).toBe(second.layers[0]?.diffId);
 });

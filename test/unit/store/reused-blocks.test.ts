@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { type DiffId, digestOf } from "../../../src/base/digest.ts";
@@ -79,6 +80,32 @@ test("the bytes are those of a store that knew nothing", async () => {
   const first = readFileSync(stores.store.blobs.path(digest));
   const shared = first.length >> 1;
   expect(reused.subarray(0, shared).equals(first.subarray(0, shared))).toBe(true);
+});
+
+test("a layer that is compressed while it is packed is not compressed again, and has the same bytes", async () => {
+  const before = openLayers();
+  const one = await commit(before.layers, tree);
+  const want = await before.layers.blob(one.diffId, gzip, never);
+  await stores.store.blobs.quarantine(want.digest);
+  const { layers, compressed } = openLayers();
+  const temporary = await layers.makeTemporary();
+  const pack = async (): Promise<{ layer: { diffId: DiffId; sizeBytes: number } }> => {
+    const { diffId } = makeLayer(temporary, tree);
+    while (compressed() === 0) await setImmediate();
+    return { layer: { diffId, sizeBytes: one.tar.length } };
+  };
+  const { layer } = await layers.packWhileCompressing(temporary, gzip, pack, never);
+  await layers.commitTar(temporary, layer);
+  expect(await layers.blob(layer.diffId, gzip, never)).toEqual(want);
+  expect(compressed()).toBe(before.compressed());
+  expect(digestOf(readFileSync(stores.store.blobs.path(want.digest)))).toBe(want.digest);
+});
+
+test("packing that fails says why, and leaves nothing to wait for", async () => {
+  const { layers } = openLayers();
+  const temporary = await layers.makeTemporary();
+  const pack = (): Promise<never> => Promise.reject(new Error("the context changed"));
+  await expect(layers.packWhileCompressing(temporary, gzip, pack, never)).rejects.toThrow("the context changed");
 });
 
 test("another level shares nothing", async () => {
