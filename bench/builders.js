@@ -21,18 +21,19 @@ function must(program, args, env = {}) {
   return stdout.trim();
 }
 
-/** tsbuild, from this repository's `dist/`. Each cold build gets a new store. */
-function tsbuild(work) {
-  const root = join(work, "tsbuild");
+/** tsbuild, from this repository's `dist/`, on one Node. Each cold build gets a new store. */
+function tsbuildOn(node, name, work) {
+  const root = join(work, name.replaceAll(/[^\w.]+/g, "-"));
   return {
-    name: "tsbuild",
-    version: must(process.execPath, [tsbuildProgram, "--version"]),
+    name,
+    isPeer: false,
+    version: `${must(node, [tsbuildProgram, "--version"])} on Node ${must(node, ["-p", "process.versions.node"])}`,
     forget: () => rmSync(root, { recursive: true, force: true }),
-    command: ({ context, usesBase, archive }) => ({
+    command: ({ context, file, usesBase, archive }) => ({
       args: [
-        ...[process.execPath, tsbuildProgram, "build", "--root", root, "-t", "bench"],
+        ...[node, tsbuildProgram, "build", "--root", root, "-t", "bench", "-f", join(context, file)],
         ...(usesBase ? ["--build-context", `base=oci-layout://${baseLayout}`] : []),
-        ...(archive === null ? [] : ["-o", `type=oci,dest=${archive}`]),
+        ...(archive === null ? [] : ["-o", `type=${archive.type},dest=${archive.path}`]),
         context,
       ],
     }),
@@ -50,7 +51,7 @@ const buildkitUncompressed = () =>
     "BuildKit, uncompressed",
     ",compression=uncompressed",
     // Both share a cache, so only what is built from nothing tells them apart.
-    ({ isCold, usesBase, archive }) => isCold && !usesBase && archive === null,
+    ({ isCold, usesBase, pulls, archive }) => isCold && !usesBase && !pulls && archive === null,
   );
 
 function buildkitWith(name, imageOptions, isAble) {
@@ -59,17 +60,20 @@ function buildkitWith(name, imageOptions, isAble) {
   const digest = JSON.parse(must("cat", [join(baseLayout, "index.json")])).manifests[0].digest;
   return {
     name,
+    isPeer: true,
     version: outputOf("buildkitd", ["--version"]) ?? "",
     forget: () => must("buildctl", ["prune", "--all"]),
     command(request) {
-      const { context, usesBase, archive } = request;
+      const { context, file, usesBase, archive } = request;
       if (!isAble(request)) return null;
       const base = ["--opt", `context:base=oci-layout://base@${digest}`, "--oci-layout", `base=${baseLayout}`];
       return {
         args: [
           ...["buildctl", "build", "--frontend", "dockerfile.v0", "--local", `context=${context}`],
-          ...["--local", `dockerfile=${context}`, "--output"],
-          archive === null ? `type=image,name=bench${imageOptions}` : `type=oci,dest=${archive}`,
+          ...["--local", `dockerfile=${context}`, "--opt", `filename=${file}`, "--output"],
+          archive === null
+            ? `type=image,name=bench${imageOptions}`
+            : `type=${archive.type},name=bench,dest=${archive.path}`,
           ...(usesBase ? base : []),
         ],
       };
@@ -78,12 +82,19 @@ function buildkitWith(name, imageOptions, isAble) {
   };
 }
 
-/** Docker with the builder that is part of its daemon, at DOCKER_HOST. Images and their cache are removed for cold builds. */
+/** The first docker of the PATH that can use the BuildKit of its daemon: part of it before version 23, later a plugin. */
+function dockerProgram() {
+  const programs = (process.env.PATH ?? "").split(":").map((directory) => join(directory, "docker"));
+  return programs.find((program) => {
+    const version = outputOf(program, ["version", "-f", "{{.Client.Version}}"]);
+    return version !== null && (parseInt(version, 10) < 23 || outputOf(program, ["buildx", "version"]) !== null);
+  });
+}
+
+/** Docker with BuildKit in its daemon, at DOCKER_HOST. Images and their cache are removed for cold builds. */
 function docker(work) {
-  const env = { DOCKER_BUILDKIT: "0" };
-  const version =
-    process.env.DOCKER_HOST === undefined ? null : outputOf("docker", ["version", "-f", "{{.Server.Version}}"]);
-  if (version === null) return null;
+  const program = process.env.DOCKER_HOST === undefined ? undefined : dockerProgram();
+  if (program === undefined) return null;
   const archive = join(work, "base-docker.tar");
   rmSync(archive, { force: true });
   must(process.execPath, [
@@ -91,17 +102,22 @@ function docker(work) {
     ...["--build-context", `base=oci-layout://${baseLayout}`, "-o", `type=docker,dest=${archive}`],
     aliasOfBase(work),
   ]);
-  must("docker", ["load", "-i", archive]);
+  must(program, ["load", "-i", archive]);
   return {
     name: "docker",
-    version: `${version}, daemon's own builder`,
+    isPeer: true,
+    version: `${must(program, ["version", "-f", "{{.Server.Version}}"])}, DOCKER_BUILDKIT=1`,
     forget() {
-      outputOf("docker", ["rmi", "-f", "bench"]);
-      outputOf("docker", ["image", "prune", "-f"]);
-      outputOf("docker", ["builder", "prune", "-af"]);
+      const images = must(program, ["images", "--format", "{{.ID}} {{.Repository}}"]).split("\n");
+      const doomed = images.filter((line) => line !== "" && !line.endsWith(" base")).map((line) => line.split(" ")[0]);
+      if (doomed.length > 0) outputOf(program, ["rmi", "-f", ...doomed]);
+      must(program, ["image", "prune", "-f"]);
+      must(program, ["builder", "prune", "-af"]);
     },
-    command: ({ context, archive }) =>
-      archive === null ? { args: ["docker", "build", "-t", "bench", context], env } : null,
+    command: ({ context, file, archive }) =>
+      archive === null
+        ? { args: [program, "build", "-t", "bench", "-f", join(context, file), context], env: { DOCKER_BUILDKIT: "1" } }
+        : null,
     memoryCounts: false,
   };
 }
@@ -123,30 +139,40 @@ function buildah(work) {
   must("buildah", [...storage, "tag", image, "localhost/base:latest"]);
   return {
     name: "buildah",
+    isPeer: true,
     version,
     forget() {
-      outputOf("buildah", [...storage, "rmi", "-f", "localhost/bench"]);
+      // Layers of the cache are images as well.
+      const images = must("buildah", [...storage, "images", "-a", "--format", "{{.ID}} {{.Name}}"]).split("\n");
+      const doomed = images.filter((line) => line !== "" && !line.endsWith("/base")).map((line) => line.split(" ")[0]);
+      if (doomed.length > 0) outputOf("buildah", [...storage, "rmi", "-f", ...doomed]);
       outputOf("buildah", [...storage, "rmi", "--prune", "-f"]);
-      // Layers of the cache that no image holds any more.
-      const left = (outputOf("buildah", [...storage, "images", "-a", "--format", "{{.ID}} {{.Name}}"]) ?? "").split(
-        "\n",
-      );
-      for (const line of left.filter((line) => line !== "" && !line.endsWith("/base")))
-        outputOf("buildah", [...storage, "rmi", "-f", line.split(" ")[0]]);
     },
-    command: ({ context, archive }) =>
+    command: ({ context, file, archive }) =>
       archive !== null
         ? null
-        : { args: ["buildah", ...storage, "bud", "--layers", "--isolation", "chroot", "-t", "bench", context] },
+        : {
+            args: [
+              ...["buildah", ...storage, "bud", "--layers", "--tls-verify=false", "-t", "bench"],
+              ...["-f", join(context, file), context],
+            ],
+          },
     memoryCounts: true,
   };
 }
 
-/** The builders of this machine, tsbuild first; `names` null is all of them. */
-export function findBuilders(work, names) {
-  const makers = { tsbuild, BuildKit: buildkit, "BuildKit-uncompressed": buildkitUncompressed, docker, buildah };
-  return Object.entries(makers)
-    .filter(([name]) => name === "tsbuild" || names === null || names.includes(name.toLowerCase()))
+/**
+ * The builders of this machine: tsbuild on this Node, on those of `nodes` (paths of programs), and its peers; `names` null is
+ * all of them.
+ */
+export function findBuilders(work, nodes, names) {
+  const makers = { BuildKit: buildkit, "BuildKit-uncompressed": buildkitUncompressed, docker, buildah };
+  const peers = Object.entries(makers)
+    .filter(([name]) => names === null || names.includes(name.toLowerCase()))
     .map(([, make]) => make(work))
     .filter((builder) => builder !== null);
+  const others = nodes.map((node) =>
+    tsbuildOn(node, `tsbuild, Node ${must(node, ["-p", "process.versions.node"])}`, work),
+  );
+  return [tsbuildOn(process.execPath, "tsbuild", work), ...others, ...peers];
 }

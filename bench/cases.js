@@ -1,8 +1,9 @@
-// What is built in the benchmarks. `preparation` says what happens before each measured build: "cold" is a builder that
-// has forgotten everything, "unchanged" one that has built the same before, "changed" the same with one file written to.
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { makeDockerfile, makeLargeFile, makeTree } from "./inputs.js";
+// What is built in the benchmarks. The steps of a group build from one context, one after the other, and each builder does
+// a step before the next one comes: "cold" is a builder that has forgotten everything, the other steps find what the step
+// before has left, with nothing changed or with what `change` does.
+import { cpSync, mkdirSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { makeDockerfile, makeLargeFile, makeNodeProject, makeTree } from "./inputs.js";
 
 const lines = (count, line) => Array.from({ length: count }, (_, index) => line(index)).join("");
 
@@ -26,73 +27,135 @@ function treeContext(work, files) {
   return makeDockerfile(context, "FROM scratch\nCOPY . /app/\n");
 }
 
-const changedFile = (round) => ["package-7/module-140.js", `// changed for round ${round}\n`];
+const manyFiles = 22_000;
+const copiedTree = "FROM scratch AS files\nCOPY . /app/\nFROM scratch\nCOPY --from=files /app /srv/\n";
 
-/** Cases compared with other builders, with what tsbuild is to reach. */
-export const cases = [
+function changeFile(context, round) {
+  writeFileSync(join(context, "package-7", "module-140.js"), `// changed for round ${round}\n`);
+}
+
+const added = "added-";
+function addFile(context, round) {
+  writeFileSync(join(context, "package-7", `${added}${round}.js`), `// added for round ${round}\n`);
+}
+
+function removeAdded(context) {
+  const folder = join(context, "package-7");
+  for (const name of readdirSync(folder)) if (name.startsWith(added)) rmSync(join(folder, name));
+}
+
+/** A project whose dependencies are files of its own, on `base` with the node of this machine on top. */
+function nodeContext(work, base) {
+  const context = join(work, "node-project");
+  makeNodeProject(join(context, "app"));
+  const node = dirname(dirname(realpathSync(process.execPath)));
+  mkdirSync(join(context, "node", "bin"), { recursive: true });
+  cpSync(process.execPath, join(context, "node", "bin", "node"));
+  cpSync(join(node, "lib", "node_modules", "npm"), join(context, "node", "npm"), { recursive: true });
+  return makeDockerfile(
+    context,
+    `FROM ${base}
+COPY node/bin/node /usr/local/bin/
+COPY node/npm /usr/local/lib/npm
+WORKDIR /app
+COPY app/package.json app/package-lock.json ./
+COPY app/vendor ./vendor
+RUN node /usr/local/lib/npm/bin/npm-cli.js ci --offline --no-audit --no-fund
+COPY app/ .
+RUN node build.js
+`,
+  );
+}
+
+/** Groups that are compared with other builders; each step has what tsbuild is to reach. */
+export const groups = [
   {
-    name: "run-30-cold",
-    title: "30 RUN steps on busybox, cold",
-    target: "0.4x the best",
-    preparation: "cold",
-    usesBase: true,
     context: (work) => makeDockerfile(join(work, "run-30"), runSteps(30)),
-  },
-  {
-    name: "run-30-unchanged",
-    title: "30 RUN steps, nothing changed",
-    target: "1x docker, 2x `node -e 0`",
-    preparation: "unchanged",
     usesBase: true,
-    context: (work) => makeDockerfile(join(work, "run-30"), runSteps(30)),
+    steps: [
+      { name: "run-30-cold", title: "30 RUN steps on busybox, cold", target: "0.4x", isCold: true },
+      { name: "run-30-unchanged", title: "30 RUN steps, nothing changed", target: "1x docker, 2x `node -e 0`" },
+    ],
   },
   {
-    name: "copy-cold",
-    title: "COPY of 22,000 files (136 MB), cold",
-    target: "0.2x the best",
-    preparation: "cold",
-    context: (work) => treeContext(work, 22_000),
+    context: (work) => treeContext(work, manyFiles),
+    steps: [
+      { name: "copy-cold", title: "COPY of 22,000 files (136 MB), cold", target: "0.2x", isCold: true },
+      { name: "copy-unchanged", title: "COPY of 22,000 files, nothing changed", target: "0.5x" },
+      {
+        name: "copy-changed",
+        title: "COPY of 22,000 files, one small file changed",
+        target: "0.2x",
+        change: changeFile,
+      },
+    ],
   },
   {
-    name: "copy-unchanged",
-    title: "COPY of 22,000 files, nothing changed",
-    target: "0.5x the best",
-    preparation: "unchanged",
-    context: (work) => treeContext(work, 22_000),
+    context: (work) => makeDockerfile(treeContext(work, manyFiles), copiedTree, "from.Dockerfile"),
+    file: "from.Dockerfile",
+    steps: [
+      { name: "copy-from", title: "COPY, then COPY --from, of 22,000 files, cold", target: "0.2x", isCold: true },
+    ],
   },
   {
-    name: "copy-changed",
-    title: "COPY of 22,000 files, one small file changed",
-    target: "0.2x the best",
-    preparation: "changed",
-    context: (work) => treeContext(work, 22_000),
-    change: (context, round) => {
-      const [file, text] = changedFile(round);
-      writeFileSync(join(context, file), text);
-    },
-  },
-  {
-    name: "large-cold",
-    title: "COPY of one random file of 1 GB, cold",
-    target: "0.5x the best",
-    preparation: "cold",
     context: (work) => makeDockerfile(makeLargeFile(join(work, "large"), 1 << 30), "FROM scratch\nCOPY large.bin /\n"),
+    steps: [{ name: "large-cold", title: "COPY of one random file of 1 GB, cold", target: "0.5x", isCold: true }],
   },
   {
-    name: "stages-8",
-    title: "8 stages of `sleep 1` side by side, joined",
-    target: "0.9x the best",
-    preparation: "cold",
-    usesBase: true,
     context: (work) => makeDockerfile(join(work, "stages-8"), sleepingStages(8)),
+    usesBase: true,
+    steps: [{ name: "stages-8", title: "8 stages of `sleep 1` side by side, joined", target: "0.9x", isCold: true }],
   },
   {
-    name: "archive-cold",
-    title: "22,000 files, cold, to an OCI archive (gzip)",
-    target: "0.3x the best",
-    preparation: "cold",
-    toArchive: true,
-    context: (work) => treeContext(work, 22_000),
+    context: (work) => treeContext(work, manyFiles),
+    reset: removeAdded,
+    steps: [
+      {
+        name: "archive-cold",
+        title: "22,000 files, cold, to an OCI archive (gzip)",
+        target: "0.3x",
+        isCold: true,
+        archive: "oci",
+      },
+      {
+        name: "archive-added",
+        title: "22,000 files to an OCI archive again, one file added",
+        target: "",
+        archive: "oci",
+        change: addFile,
+      },
+    ],
+  },
+  {
+    context: (work) => treeContext(work, manyFiles),
+    steps: [
+      {
+        name: "docker-archive",
+        title: "22,000 files, cold, to a docker archive",
+        target: "",
+        isCold: true,
+        archive: "docker",
+      },
+    ],
+  },
+  {
+    needsRegistry: true,
+    context: (work, base) => makeDockerfile(join(work, "pull"), `FROM ${base}\nRUN true\n`),
+    steps: [{ name: "pull-run", title: "pull of a base image and a first RUN", target: "", isCold: true }],
+  },
+  {
+    needsRegistry: true,
+    context: nodeContext,
+    steps: [
+      { name: "npm-cold", title: "a Node project: `npm ci`, COPY, build; cold", target: "", isCold: true },
+      {
+        name: "npm-changed",
+        title: "a Node project: one source file changed",
+        target: "",
+        change: (context, round) =>
+          writeFileSync(join(context, "app", "src", "changed.js"), `export const round = ${round};\n`),
+      },
+    ],
   },
 ];
 
@@ -105,6 +168,19 @@ export const growth = [
     counts: [1_000, 5_000, 20_000, 50_000, 200_000],
     usesBase: false,
     context: treeContext,
+  },
+  {
+    name: "size",
+    title: "COPY of one random file of N MB",
+    item: "MB",
+    counts: [100, 1_000],
+    largeCounts: [10_000],
+    usesBase: false,
+    context: (work, count) =>
+      makeDockerfile(
+        makeLargeFile(join(work, `large-${count}`), count * 1_000_000),
+        "FROM scratch\nCOPY large.bin /\n",
+      ),
   },
   {
     name: "layers",

@@ -1,6 +1,7 @@
 // Makes what the benchmarks build from: the same bytes on every machine and in every run.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Pseudo-random numbers from 0 to 1 (mulberry32). */
@@ -82,9 +83,58 @@ export function makeLargeFile(directory, sizeBytes) {
   });
 }
 
-/** A directory with nothing but a Dockerfile. */
-export function makeDockerfile(directory, text) {
+/**
+ * A Node project with 30 dependencies that lie in it as archives, 40 files each; its build reads the sources and what was
+ * installed, and writes one file.
+ */
+export function makeNodeProject(directory) {
+  return once(directory, (root) => {
+    const random = numbersFrom(30);
+    const dependencies = {};
+    const packages = {};
+    mkdirSync(join(root, "vendor"), { recursive: true });
+    for (let number = 0; number < 30; number += 1) {
+      const name = `dependency-${number}`;
+      const folder = join(root, "package");
+      mkdirSync(folder, { recursive: true });
+      for (let file = 0; file < 40; file += 1)
+        writeFileSync(join(folder, `file-${file}.js`), sourceText(random, 200 + Math.floor(random() * 8000)));
+      writeFileSync(join(folder, "package.json"), JSON.stringify({ name, version: "1.0.0" }));
+      const archive = join(root, "vendor", `${name}.tgz`);
+      execFileSync("tar", ["-czf", archive, "-C", root, "package"]);
+      rmSync(folder, { recursive: true });
+      const resolved = `file:vendor/${name}.tgz`;
+      dependencies[name] = resolved;
+      const integrity = `sha512-${createHash("sha512").update(readFileSync(archive)).digest("base64")}`;
+      packages[`node_modules/${name}`] = { version: "1.0.0", resolved, integrity };
+    }
+    const about = { name: "project", version: "1.0.0" };
+    const lock = {
+      ...about,
+      lockfileVersion: 3,
+      requires: true,
+      packages: { "": { ...about, dependencies }, ...packages },
+    };
+    writeFileSync(join(root, "package.json"), JSON.stringify({ ...about, type: "module", dependencies }));
+    writeFileSync(join(root, "package-lock.json"), JSON.stringify(lock));
+    mkdirSync(join(root, "src"));
+    for (let file = 0; file < 200; file += 1)
+      writeFileSync(join(root, "src", `source-${file}.js`), sourceText(random, 4000));
+    writeFileSync(
+      join(root, "build.js"),
+      `import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+const text = ["src", "node_modules/dependency-7"].flatMap((folder) =>
+  readdirSync(folder).map((name) => readFileSync(folder + "/" + name, "utf8")),
+);
+writeFileSync("bundle.js", text.join(""));
+`,
+    );
+  });
+}
+
+/** A directory with a Dockerfile, next to what is in it already. */
+export function makeDockerfile(directory, text, name = "Dockerfile") {
   mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, "Dockerfile"), text);
+  writeFileSync(join(directory, name), text);
   return directory;
 }

@@ -16,27 +16,50 @@ function cell(runs) {
   return `${seconds(median(walls))} (${seconds(Math.min(...walls))} to ${seconds(Math.max(...walls))})`;
 }
 
-/** `results`: per case its definition and runs by builder. */
+/** `results`: per step its definition and runs by builder. */
 export function renderComparison(results, builders) {
-  const peers = builders.slice(1);
+  const peers = builders.filter(({ isPeer }) => isPeer);
   const head = ["case", ...builders.map(({ name }) => `${name}, s`), "tsbuild / best", "target"];
   const wall = table(
     head,
-    results.map(({ benchCase, runs }) => {
+    results.map(({ step, runs }) => {
       const best = Math.min(...peers.flatMap(({ name }) => (runs[name] ? [median(wallOf(runs[name]))] : [])));
-      const ratio = Number.isFinite(best) ? `${(median(wallOf(runs.tsbuild)) / best).toFixed(2)}x` : "";
-      return [benchCase.title, ...builders.map(({ name }) => cell(runs[name])), ratio, benchCase.target];
+      const ratio =
+        Number.isFinite(best) && runs.tsbuild !== undefined
+          ? `${(median(wallOf(runs.tsbuild)) / best).toFixed(2)}x`
+          : "";
+      return [step.title, ...builders.map(({ name }) => cell(runs[name])), ratio, step.target];
     }),
   );
   const measured = builders.filter(({ memoryCounts }) => memoryCounts);
   const own = table(
     ["case", ...measured.flatMap(({ name }) => [`${name}: CPU, s`, "peak memory, MB", "written, MB"])],
-    results.map(({ benchCase, runs }) => [
-      benchCase.title,
+    results.map(({ step, runs }) => [
+      step.title,
       ...measured.flatMap(({ name }) => (runs[name] === undefined ? ["", "", ""] : costs(runs[name]))),
     ]),
   );
   return `Wall time: median (fastest to slowest).\n\n${wall}\nProcessor time, memory of the largest process and bytes written, where no daemon does the work (medians):\n\n${own}`;
+}
+
+/** What one RUN step costs over the program that it runs; "" when it was not measured. */
+export function renderStepCost(results, builders, processSeconds) {
+  const runsOf = (name) => results.find(({ step }) => step.name === name)?.runs ?? {};
+  const [cold, unchanged] = [runsOf("run-30-cold"), runsOf("run-30-unchanged")];
+  const costs = builders.flatMap(({ name }) => {
+    if (cold[name] === undefined || unchanged[name] === undefined) return [];
+    const stepSeconds = (median(wallOf(cold[name])) - median(wallOf(unchanged[name]))) / 30;
+    return [`${name} ${((stepSeconds - processSeconds) * 1000).toFixed(0)} ms`];
+  });
+  if (costs.length === 0) return "";
+  return `A RUN step over the bare process (\`sh -c true\`, ${(processSeconds * 1000).toFixed(1)} ms), the first one's start included: ${costs.join(", ")}.\n`;
+}
+
+/** `failures`: what could not be measured. */
+export function renderFailures(failures) {
+  if (failures.size === 0) return "";
+  const lines = [...failures.values()].map((text) => `- ${text.split("\n")[0].slice(0, 200)}\n`);
+  return `Failed, and left out:\n\n${lines.join("")}`;
 }
 
 function costs(runs) {
