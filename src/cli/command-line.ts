@@ -3,6 +3,7 @@ import { BuildError } from "../base/errors.ts";
 import { didYouMean } from "../dockerfile/suggest-name.ts";
 import { type CommandNode, kindOfPlace } from "./completion/command-tree.ts";
 import type { Shell } from "./completion-command.ts";
+import { addContainerCommands, type ContainerHandlers } from "./container-commands.ts";
 import { addImageCommands, examples, type ImageHandlers } from "./image-commands.ts";
 import { addRegistryCommands, type RegistryHandlers } from "./registry-commands.ts";
 
@@ -101,7 +102,7 @@ export interface DiffOptions extends GlobalOptions {
 }
 
 /** What runs when a command was recognised; each is loaded only then. */
-export interface CommandHandlers extends ImageHandlers, RegistryHandlers {
+export interface CommandHandlers extends ContainerHandlers, ImageHandlers, RegistryHandlers {
   build(context: string, options: BuildOptions): Promise<void>;
   save(images: readonly string[], options: SaveOptions): Promise<void>;
   load(options: LoadOptions): Promise<void>;
@@ -164,7 +165,9 @@ export async function runCommandLine(
 ): Promise<void> {
   const program = createProgram(handlers, streams);
   try {
-    await program.parseAsync(withPlainBooleans(withSquashValue(args), program), { from: "user" });
+    // what stands behind the image of run belongs to its program
+    const own = args[0] === "run" ? [...args] : withPlainBooleans(withSquashValue(args), program);
+    await program.parseAsync(own, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
@@ -231,6 +234,7 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
   addBuild(program, handlers);
   addImageCommands({ command, repeatable, oneOf }, handlers);
   addRegistryCommands({ command, repeatable, oneOf }, handlers);
+  addContainerCommands({ command, repeatable, oneOf }, handlers);
   command("save", "write images as an archive")
     .argument("<images...>", "references, image IDs or beginnings of them")
     .option("-o, --output <file>", "the file to write, - for stdout (the default)")

@@ -38,6 +38,12 @@ const handlers: CommandHandlers = {
   cat: async (place, options) => (await import("./cat-command.ts")).runCat(place, options),
   diff: async (before, after, options) => (await import("./diff-command.ts")).runDiff(before, after, options),
   squash: async (image, options) => (await import("./squash-command.ts")).runSquash(image, options),
+  run: async (image, command, options) => (await import("./run-command.ts")).runRun(image, command, options),
+  commit: async (container, reference, options) =>
+    (await import("./commit-command.ts")).runCommit(container, reference, options),
+  ps: async (options) => (await import("./ps-command.ts")).runPs(options),
+  rm: async (containers, options) => (await import("./rm-command.ts")).runRm(containers, options),
+  logs: async (container, options) => (await import("./logs-command.ts")).runLogs(container, options),
   prune: async (options) => (await import("./prune-command.ts")).runPrune(options),
   du: async (options) => (await import("./du-command.ts")).runDu(options),
   completion: async (shell, tree) => (await import("./completion-command.ts")).runCompletion(shell, tree),
@@ -59,9 +65,10 @@ export async function main(args: readonly string[]): Promise<number> {
     await runCommandLine(args, handlers, { out, err });
     return 0;
   } catch (error) {
-    if (error instanceof ReportedError) return exitCodeOf(error.cause);
+    if (error instanceof ReportedError) return error.exitCode;
     err(renderError(error, { excerpt: null, step: null, debug: args.includes("--debug") }));
-    return exitCodeOf(error);
+    // as docker run: what the program may exit with means the program
+    return args[0] === "run" ? 125 : exitCodeOf(error);
   }
 }
 
