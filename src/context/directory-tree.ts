@@ -31,18 +31,27 @@ export interface DirectoryTree extends FileTree {
  * Throws CONTEXT_NOT_FOUND when the root is no directory; later CONTEXT_INVALID for what cannot be read.
  */
 export function openDirectoryTree(spec: DirectorySpec, nowNs: () => bigint = systemClock): DirectoryTree {
-  return new HostDirectoryTree(spec, nowNs, true);
+  return new HostDirectoryTree(spec, nowNs, Number.POSITIVE_INFINITY);
 }
 
-/** As `openDirectoryTree`, but a digest that the stat cache does not know is not computed: UnknownDigest is thrown. */
-export function openKnownDirectoryTree(spec: DirectorySpec): DirectoryTree {
-  return new HostDirectoryTree(spec, systemClock, false);
+/**
+ * As `openDirectoryTree`, but no more than `readableBytes` are read for digests that the stat cache does not know: then
+ * UnknownDigest is thrown.
+ */
+export function openKnownDirectoryTree(spec: DirectorySpec, readableBytes: number): DirectoryTree {
+  return new HostDirectoryTree(spec, systemClock, readableBytes);
 }
 
-/** A file must be read to know its digest. */
+/** More must be read than may be. */
 export class UnknownDigest extends Error {}
 
 const systemClock = (): bigint => BigInt(Date.now()) * 1_000_000n;
+
+/** Where an entry stands. */
+interface Place {
+  readonly listing: Listing;
+  readonly at: number;
+}
 
 /** The visible content of one directory. */
 interface Listing {
@@ -63,11 +72,15 @@ class HostDirectoryTree implements DirectoryTree {
   readonly #patterns: PatternMatcher | null;
   readonly #statCacheFile: string | null;
   readonly #nowNs: () => bigint;
-  readonly #mayCompute: boolean;
+  readonly #readableBytes: number;
   readonly #listings = new Map<string, Listing>();
   readonly #digests = new Map<string, Digest>();
   readonly #sockets = new Set<string>();
   readonly #recorder = new StatCacheRecorder();
+  /** Entries that were asked for before the directory they are in was read. */
+  readonly #single = new Map<string, Place | null>();
+  /** Where what was asked for last stands: most often it is the one before the next. */
+  #last: Place = { listing: nothing, at: 0 };
   #statCache: StatCache | null = null;
   #buffer: Buffer | null = null;
   /** What was asked for last, which most often is asked for again. */
@@ -76,18 +89,18 @@ class HostDirectoryTree implements DirectoryTree {
   filesRead = 0;
   bytesRead = 0;
 
-  constructor(spec: DirectorySpec, nowNs: () => bigint, mayCompute: boolean) {
+  constructor(spec: DirectorySpec, nowNs: () => bigint, readableBytes: number) {
     this.#root = new GuardedRoot(spec.root);
     this.#rootEntry = hostEntry("", lstatSync(this.#root.realPath(""), { bigint: true }), null);
     this.#patterns = spec.ignore.length === 0 ? null : compilePatterns(spec.ignore.map(({ pattern }) => pattern));
     this.#statCacheFile = spec.statCache;
     this.#nowNs = nowNs;
-    this.#mayCompute = mayCompute;
+    this.#readableBytes = readableBytes;
   }
 
   lstat(path: string): Entry | null {
     if (path === "") return this.#rootEntry;
-    const found = this.#find(path);
+    const found = this.#findAlone(path);
     return found === null ? null : (found.listing.entries[found.at] as Entry);
   }
 
@@ -109,12 +122,10 @@ class HostDirectoryTree implements DirectoryTree {
   }
 
   knownDigest(entry: Entry): Digest | null {
-    const known = this.#digests.get(entry.path);
+    const known = this.#digests.size === 0 ? undefined : this.#digests.get(entry.path);
     if (known !== undefined) return known;
     const facts = this.#factsOf(entry);
-    const digest = facts === null ? digestOf("") : this.#cached(facts);
-    if (digest !== null) this.#digests.set(entry.path, digest);
-    return digest;
+    return facts === null ? digestOf("") : this.#cached(facts);
   }
 
   tarRange(): null {
@@ -123,7 +134,7 @@ class HostDirectoryTree implements DirectoryTree {
 
   noteDigest(entry: Entry, digest: Digest): void {
     const facts = this.#factsOf(entry);
-    if (facts === null || this.#digests.has(entry.path)) return;
+    if (facts === null || this.knownDigest(entry) !== null) return;
     this.#digests.set(entry.path, digest);
     this.#record(facts, digest);
   }
@@ -139,7 +150,7 @@ class HostDirectoryTree implements DirectoryTree {
   }
 
   #computeDigest(entry: Entry, facts: BigInt64Array): Digest {
-    if (!this.#mayCompute) throw new UnknownDigest();
+    if (this.bytesRead + entry.size > this.#readableBytes) throw new UnknownDigest();
     this.#buffer ??= Buffer.allocUnsafeSlow(bufferBytes);
     const hash = createHash("sha256");
     const reader = this.#openFile(entry, facts);
@@ -195,10 +206,11 @@ class HostDirectoryTree implements DirectoryTree {
   /** The facts of the regular file `entry`; null for a socket, which has no content. */
   #factsOf(entry: Entry): BigInt64Array | null {
     if (entry === this.#lastEntry) return this.#lastFacts;
-    const found = this.#find(entry.path);
+    const found = this.#placeOf(entry);
     const shown = found?.listing.entries[found.at];
     if (found === null || shown?.type !== "file" || shown.size !== entry.size)
       throw changed(entry, "it is no such file of this context");
+    this.#last = found;
     this.#lastEntry = entry;
     this.#lastFacts = this.#sockets.has(entry.path)
       ? null
@@ -206,7 +218,39 @@ class HostDirectoryTree implements DirectoryTree {
     return this.#lastFacts;
   }
 
-  #find(path: string): { readonly listing: Listing; readonly at: number } | null {
+  #placeOf(entry: Entry): Place | null {
+    const { listing, at } = this.#last;
+    if (listing.entries[at] === entry) return this.#last;
+    if (listing.entries[at + 1] === entry) return { listing, at: at + 1 };
+    return this.#single.get(entry.path) ?? this.#find(entry.path);
+  }
+
+  /** As `#find`, without reading all of the directory it is in if nobody has yet. */
+  #findAlone(path: string): Place | null {
+    if (this.#patterns !== null || this.#listings.has(parentOf(path))) return this.#find(path);
+    const known = this.#single.get(path);
+    if (known !== undefined) return known;
+    const found = this.#lookAtOne(path);
+    this.#single.set(path, found);
+    return found;
+  }
+
+  #lookAtOne(path: string): Place | null {
+    const [parent, name] = [parentOf(path), baseNameOf(path)];
+    const fd = childPath(parent, name) === path ? this.#root.openDirectory(parent) : null;
+    if (fd === null) return null;
+    try {
+      const directory = this.#root.pathOf(fd, parent);
+      // Only the names know: ".." is none, and there are file systems that find "DOCKERFILE" too.
+      const isThere = namesIn(directory).names.includes(name);
+      const child = isThere ? lookAt(directory, name, encodeName(name), path, null) : null;
+      return child === null ? null : { listing: this.#listingOf([child]), at: 0 };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #find(path: string): Place | null {
     const listing = this.#listing(parentOf(path));
     const name = baseNameOf(path);
     let low = 0;
@@ -234,10 +278,17 @@ class HostDirectoryTree implements DirectoryTree {
 
   #read(path: string, verdict: PatternVerdict | null): Listing {
     const found = this.#lookInto(path, verdict);
-    const shown = found.filter((child) => child.verdict?.matched !== true || this.#hasKept(child));
+    if (this.#patterns === null) return this.#listingOf(found);
+    return this.#listingOf(found.filter((child) => child.verdict?.matched !== true || this.#hasKept(child)));
+  }
+
+  #listingOf(shown: readonly Child[]): Listing {
     const facts = new BigInt64Array(shown.length * factCount);
-    for (const [at, { stat }] of shown.entries()) storeFacts(stat, facts, at);
-    for (const { stat, entry } of shown) if (stat.isSocket()) this.#sockets.add(entry.path);
+    for (let at = 0; at < shown.length; at += 1) {
+      const { stat, entry } = shown[at] as Child;
+      storeFacts(stat, facts, at);
+      if (entry.type === "file" && stat.isSocket()) this.#sockets.add(entry.path);
+    }
     return {
       entries: shown.map(({ entry }) => entry),
       facts,
@@ -259,11 +310,13 @@ class HostDirectoryTree implements DirectoryTree {
     try {
       const directory = this.#root.pathOf(fd, path);
       const children: Child[] = [];
-      for (const name of namesIn(directory)) {
-        const childVerdict = this.#patterns?.decide(childPath(path, name), verdict) ?? null;
+      const { names, areUtf8 } = namesIn(directory);
+      for (const name of names) {
+        const below = childPath(path, name);
+        const childVerdict = this.#patterns?.decide(below, verdict) ?? null;
         const isExcluded = childVerdict?.matched === true;
-        if (isExcluded && !this.#patterns?.mayKeepBelow(childPath(path, name))) continue;
-        const child = lookAt(directory, name, childPath(path, name), childVerdict);
+        if (isExcluded && !this.#patterns?.mayKeepBelow(below)) continue;
+        const child = lookAt(directory, name, areUtf8 ? null : encodeName(name), below, childVerdict);
         if (child !== null && (!isExcluded || child.entry.type === "directory")) children.push(child);
       }
       return children;
@@ -279,18 +332,34 @@ interface Child {
   readonly verdict: PatternVerdict | null;
 }
 
-/** The names in a directory in byte order; node's strings are good unless a name is not UTF-8. */
-function namesIn(directory: Buffer): readonly string[] {
-  const names = readdirSync(directory, "utf8");
-  const decoded = names.some((name) => name.includes(replacementCharacter))
-    ? readdirSync(directory, "buffer").map(decodeName)
-    : names;
-  return decoded.sort(compareNames);
+interface Names {
+  readonly names: readonly string[];
+  readonly areUtf8: boolean;
 }
 
-/** What `name` is; null when it is gone since the directory was read. */
-function lookAt(directory: Buffer, name: string, path: string, verdict: PatternVerdict | null): Child | null {
-  const at = Buffer.concat([directory, slash, encodeName(name)]);
+/** The names in a directory in byte order; node's strings are good unless a name is not UTF-8. */
+function namesIn(directory: string | Buffer): Names {
+  const names = readdirSync(directory, "utf8");
+  if (names.every((name) => ascii.test(name))) return { names: names.sort(), areUtf8: true };
+  const areUtf8 = !names.some((name) => name.includes(replacementCharacter));
+  const decoded = areUtf8 ? names : readdirSync(directory, "buffer").map(decodeName);
+  return { names: decoded.sort(compareNames), areUtf8 };
+}
+
+const ascii = /^[\0-\x7f]*$/;
+
+/** What `name` is, of which `bytes` are the bytes unless it is UTF-8; null when it is not there, or not any more. */
+function lookAt(
+  directory: string | Buffer,
+  name: string,
+  bytes: Buffer | null,
+  path: string,
+  verdict: PatternVerdict | null,
+): Child | null {
+  const at =
+    typeof directory === "string" && bytes === null
+      ? `${directory}/${name}`
+      : Buffer.concat([Buffer.from(directory), slash, bytes ?? Buffer.from(name)]);
   try {
     const stat = lstatSync(at, { bigint: true });
     const target = stat.isSymbolicLink() ? decodeName(readlinkSync(at, "buffer") as unknown as Buffer) : null;

@@ -56,8 +56,8 @@ export class GuardedRoot {
   }
 
   /** A path that names what `fd` is, the directory of real path `path`, even when that is renamed meanwhile. */
-  pathOf(fd: number, path: string): Buffer {
-    return this.#hasProc ? Buffer.from(`/proc/self/fd/${fd}`) : this.realPath(path);
+  pathOf(fd: number, path: string): string | Buffer {
+    return this.#hasProc ? `/proc/self/fd/${fd}` : this.realPath(path);
   }
 
   #openAsNamed(path: string, real: Buffer, flags: number): number | null {

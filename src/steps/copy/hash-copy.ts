@@ -50,21 +50,22 @@ export function hashCopy(input: HashCopyInput): HashCopyOutput {
 }
 
 /**
- * As `hashCopy`, for small contexts of which every file is known: takes less than a worker thread takes to start. Null
- * for all others, soon.
+ * As `hashCopy`, for contexts that are not huge and of which nearly every file is known: for most it takes less than a
+ * worker thread takes to start. Null for all others.
  */
 export function hashKnownCopy(input: HashCopyInput): HashCopyOutput | null {
   if (!input.selections.every(({ tree }) => isSmallAndKnown(tree))) return null;
   try {
-    return hashSelections(input, new SourceTrees(false));
+    return hashSelections(input, new SourceTrees(littleBytes));
   } catch (error) {
     if (error instanceof UnknownDigest) return null;
     throw error;
   }
 }
 
-/** Some 3,000 files. */
-const smallStatCacheBytes = 256 * 1024;
+/** Some 50,000 files: a fifth of a second. */
+const smallStatCacheBytes = 4 << 20;
+const littleBytes = 4 << 20;
 
 function isSmallAndKnown(tree: TreeSpec): boolean {
   if (tree.kind !== "directory" || tree.statCache === null) return false;

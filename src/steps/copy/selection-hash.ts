@@ -8,13 +8,16 @@ import type { SelectionFilter, SelectionVerdict } from "./selection-filter.ts";
 
 /** Changes whenever what is hashed changes its form, so that no digest of an older form is found. */
 const formatVersion = 2;
+const linesLength = 1 << 15;
 
 /**
  * A digest of all that is copied from `tree`: per source its name, and of every selected entry path, type, mode, owner,
  * link target, device, capability and content. Times do not count, nor do the places the sources lie in.
  */
 export class SelectionHash {
-  readonly #hash: Hash = createHash("sha256").update(`tsbuild selection ${formatVersion}\n`);
+  readonly #hash: Hash = createHash("sha256");
+  /** What is still to be hashed: many lines at once take a third of the time. */
+  #lines = `tsbuild selection ${formatVersion}\n`;
 
   add(tree: FileTree, source: Pick<SelectedSource, "entry" | "wild" | "name" | "filter">): void {
     this.#line(["source", source.wild, source.name]);
@@ -24,7 +27,7 @@ export class SelectionHash {
   }
 
   digest(): Digest {
-    return digestFromHex(this.#hash.digest("hex"));
+    return digestFromHex(this.#hash.update(this.#lines).digest("hex"));
   }
 
   /** `held` are the unselected directories around, which count as soon as something in them is selected. */
@@ -64,6 +67,9 @@ export class SelectionHash {
 
   /** JSON escapes what is not Unicode, so no two names become one. */
   #line(fields: readonly (string | number | null)[]): void {
-    this.#hash.update(`${JSON.stringify(fields)}\n`);
+    this.#lines += `${JSON.stringify(fields)}\n`;
+    if (this.#lines.length < linesLength) return;
+    this.#hash.update(this.#lines);
+    this.#lines = "";
   }
 }

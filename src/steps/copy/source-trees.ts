@@ -12,13 +12,13 @@ export interface NewStatCacheRows {
 
 /** The source trees of one task: equal specs are one tree, which is read once. */
 export class SourceTrees {
-  readonly #mayRead: boolean;
+  readonly #readableBytes: number | null;
   readonly #trees = new Map<string, FileTree>();
   readonly #directories: { readonly spec: DirectorySpec; readonly tree: DirectoryTree }[] = [];
 
-  /** With `mayRead` false no content of a context is read: UnknownDigest is thrown where that would be needed. */
-  constructor(mayRead = true) {
-    this.#mayRead = mayRead;
+  /** With `readableBytes` no more of each context is read to know digests: UnknownDigest is thrown instead. */
+  constructor(readableBytes: number | null = null) {
+    this.#readableBytes = readableBytes;
   }
 
   open(spec: TreeSpec): FileTree {
@@ -39,7 +39,8 @@ export class SourceTrees {
   }
 
   #openDirectory(spec: DirectorySpec): DirectoryTree {
-    const tree = this.#mayRead ? openDirectoryTree(spec) : openKnownDirectoryTree(spec);
+    const limit = this.#readableBytes;
+    const tree = limit === null ? openDirectoryTree(spec) : openKnownDirectoryTree(spec, limit);
     this.#directories.push({ spec, tree });
     return tree;
   }

@@ -130,7 +130,7 @@ test("tells that a source is missing before it runs ahead", async () => {
   await expect(step.shouldRunAhead?.(false, signal)).rejects.toMatchObject({ code: "CONTEXT_PATH_NOT_FOUND" });
 });
 
-test("hashes a small context whose files are all known without a task", async () => {
+test("hashes a context of which little is not known without a task", async () => {
   const statCache = join(directory, "stat-cache");
   const root = dirname(await contextFile());
   const past = new Date(Date.now() - 3_600_000);
@@ -148,7 +148,12 @@ test("hashes a small context whose files are all known without a task", async ()
   expect(read).toEqual({ by: "content", digest: hashCopy({ selections }).digests[0] });
   expect(tasks).toEqual([]);
 
-  writeFileSync(join(root, "another file"), "new");
+  writeFileSync(join(root, "little"), "new");
+  const [changed] = await copyStep(copyAll, withCache, null).hashReads([0], new Map(), signal);
+  expect(changed).toEqual({ by: "content", digest: hashCopy({ selections }).digests[0] });
+  expect(tasks).toEqual([]);
+
+  writeFileSync(join(root, "much"), Buffer.alloc(5 << 20));
   await copyStep(copyAll, withCache, null).hashReads([0], new Map(), signal);
   expect(tasks).toEqual(["copy.hash"]);
 });
