@@ -74,6 +74,7 @@ export const errorKinds = {
   IMAGE_NOT_FOUND: "user",
   EXPORT_DESTINATION_INVALID: "user",
   EXPORT_UNSUPPORTED: "user",
+  VERIFY_FAILED: "user",
   // everything else
   BUILD_CANCELLED: "cancelled",
   INTERNAL: "internal",

@@ -97,6 +97,11 @@ export interface SquashOptions extends GlobalOptions {
   readonly quiet?: boolean;
 }
 
+export interface VerifyOptions extends GlobalOptions {
+  readonly format: "text" | "json";
+  readonly strict?: boolean;
+}
+
 export interface DiffOptions extends GlobalOptions {
   readonly platform?: string;
 }
@@ -111,6 +116,7 @@ export interface CommandHandlers extends ContainerHandlers, ImageHandlers, Regis
   ls(place: string, options: LsOptions): Promise<void>;
   cat(place: string, options: CatOptions): Promise<void>;
   diff(before: string, after: string, options: DiffOptions): Promise<void>;
+  verify(source: string, options: VerifyOptions): Promise<void>;
   squash(image: string, options: SquashOptions): Promise<void>;
   prune(options: PruneOptions): Promise<void>;
   du(options: DuOptions): Promise<void>;
@@ -279,6 +285,11 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
     .argument("<after>", "the image it is compared with")
     .option("--platform <os/arch[/variant]>", "the platform, where images have several")
     .action((before: string, after: string, options: DiffOptions) => handlers.diff(before, after, options));
+  command("verify", "check an image from its bytes: digests, sizes, documents, layers; one line a problem")
+    .argument("<source>", "an image of the store, an archive or a directory with an OCI layout, - for stdin")
+    .option("--strict", "hold the layers of an archive to what tsbuild writes: sorted, each path once")
+    .addOption(new Option("--format <format>", "how problems are printed").choices(["text", "json"]).default("text"))
+    .action((source: string, options: VerifyOptions) => handlers.verify(source, options));
   command("squash", "merge the layers of an image into one")
     .argument("<image>", "reference, image ID or the beginning of one")
     .addOption(

@@ -37,6 +37,7 @@ const handlers: CommandHandlers = {
   ls: async (place, options) => (await import("./ls-command.ts")).runLs(place, options),
   cat: async (place, options) => (await import("./cat-command.ts")).runCat(place, options),
   diff: async (before, after, options) => (await import("./diff-command.ts")).runDiff(before, after, options),
+  verify: async (source, options) => (await import("./verify-command.ts")).runVerify(source, options),
   squash: async (image, options) => (await import("./squash-command.ts")).runSquash(image, options),
   run: async (image, command, options) => (await import("./run-command.ts")).runRun(image, command, options),
   commit: async (container, reference, options) =>

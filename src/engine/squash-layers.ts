@@ -25,6 +25,7 @@ export interface SquashReport {
   readonly afterBytes: number;
 }
 
+/** What squashing works with. */
 export interface SquashParts {
   readonly layers: LayerStore;
   readonly tasks: TaskRunner;

@@ -10,6 +10,7 @@ import type { StoredImage, StoredPlatformImage } from "../store/image-store.ts";
 import { type ImageWorkshop, takeOut } from "./image-workshop.ts";
 import { reportSquash, type SquashReport, squashedConfig, squashLayersFrom } from "./squash-layers.ts";
 
+/** What became of a stored image. */
 export interface SquashedImage {
   /** Image IDs, one a platform. */
   readonly imageIds: readonly string[];

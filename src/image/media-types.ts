@@ -15,6 +15,12 @@ export const mediaTypes = {
 /** How a layer blob is compressed. */
 export type Compression = "none" | "gzip" | "zstd";
 
+const layerType =
+  /^application\/vnd\.(?:oci\.image\.layer\.v1|docker\.image\.rootfs\.diff)\.tar(?:[+.](?:gzip|zstd))?$/;
+
+/** Whether it is that of a layer that is distributed with its image. */
+export const isLayerType = (mediaType: string): boolean => layerType.test(mediaType);
+
 export const isManifestType = (mediaType: string): boolean =>
   mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest;
 

@@ -84,7 +84,8 @@ export class LayerIndexWriter {
   }
 }
 
-function isBehind(before: LayerRow, row: LayerRow): boolean {
+/** Whether `row` may stand behind `before` in a layer, see `LayerRow`. */
+export function isBehind(before: Pick<LayerRow, "path" | "type">, row: Pick<LayerRow, "path" | "type">): boolean {
   const order = comparePaths(before.path, row.path);
   return order < 0 || (order === 0 && before.type === "directory" && row.type === "opaque");
 }

@@ -1,4 +1,4 @@
-import { createHash, type Hash, hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { asDiffId, type DiffId, type Digest, digestFromHex } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
@@ -7,11 +7,11 @@ import { decompress } from "./decompress.ts";
 import { DirectoryWriter, type OverlayXattrs } from "./directory-writer.ts";
 import { fileChunks } from "./file-chunks.ts";
 import { fsCall } from "./fs-call.ts";
-import { type Inode, LayerAssembly } from "./layer-assembly.ts";
 import { LayerIndexWriter } from "./layer-index-writer.ts";
+import { LayerTarReader } from "./layer-tar-reader.ts";
 import type { PackedLayer } from "./layer-writer.ts";
-import { defaultTarLimits, type TarLimits, type TarMember } from "./tar-member.ts";
-import { type TarSink, TarSplitter } from "./tar-splitter.ts";
+import { defaultTarLimits, type TarLimits } from "./tar-member.ts";
+import { TarSplitter } from "./tar-splitter.ts";
 
 export interface UnpackInput {
   /** The layer's tar, or a blob of it: gzip, zstd or not compressed, told by its content. */
@@ -100,19 +100,15 @@ class BlobSource {
 }
 
 /** Takes the bytes of a tar and makes the forms of a layer from them. */
-class Unpacking implements TarSink {
+class Unpacking {
   readonly #input: UnpackInput;
   readonly #limits: TarLimits;
   readonly #tarHash = createHash("sha256");
   readonly #tarFd: number | null;
   readonly #directory: DirectoryWriter | null;
-  readonly #assembly: LayerAssembly;
+  readonly #reader: LayerTarReader;
   readonly #splitter: TarSplitter;
   #sizeBytes = 0;
-  /** The file whose content is coming. */
-  #inode: Inode | null = null;
-  #contentHash: Hash | null = null;
-  #contentDigest: Digest | null = null;
 
   constructor(input: UnpackInput, limits: TarLimits) {
     const { tarFile, directory } = input;
@@ -120,8 +116,8 @@ class Unpacking implements TarSink {
     this.#limits = limits;
     this.#directory = directory === null ? null : new DirectoryWriter(directory, input.overlayXattrs);
     this.#tarFd = tarFile === null ? null : fsCall(() => openSync(tarFile, "wx"));
-    this.#assembly = new LayerAssembly(this.#directory, limits.maxMembers);
-    this.#splitter = new TarSplitter(limits, this);
+    this.#reader = new LayerTarReader(this.#directory, limits.maxMembers);
+    this.#splitter = new TarSplitter(limits, this.#reader);
   }
 
   take(chunk: Buffer): void {
@@ -139,38 +135,12 @@ class Unpacking implements TarSink {
     this.#splitter.push(chunk);
   }
 
-  member(member: TarMember): void {
-    this.#inode = this.#assembly.add(member);
-    this.#contentHash = null;
-    this.#contentDigest = null;
-  }
-
-  content(bytes: Buffer): void {
-    const inode = this.#inode;
-    if (inode === null) return;
-    this.#directory?.write(bytes);
-    if (bytes.length === inode.size) {
-      this.#contentDigest = digestFromHex(hash("sha256", bytes, "hex"));
-      return;
-    }
-    this.#contentHash ??= createHash("sha256");
-    this.#contentHash.update(bytes);
-  }
-
-  memberEnd(): void {
-    if (this.#inode === null) return;
-    this.#inode.digest =
-      this.#contentDigest ?? digestFromHex((this.#contentHash ?? createHash("sha256")).digest("hex"));
-    this.#directory?.endFile();
-    this.#inode = null;
-  }
-
   finish(): PackedLayer {
     this.#splitter.end();
     const { diffId, indexFile } = this.#input;
     const got = asDiffId(digestFromHex(this.#tarHash.digest("hex")));
     if (got !== diffId) throw new BuildError("BLOB_DIGEST_MISMATCH", `layer ${diffId}: its tar has the diffID ${got}`);
-    this.#directory?.finish(this.#assembly.rows(), this.#assembly.impliedDirectories());
+    this.#directory?.finish(this.#reader.assembly.rows(), this.#reader.assembly.impliedDirectories());
     if (indexFile !== null) this.#writeIndex(indexFile);
     if (this.#tarFd !== null) {
       const fd = this.#tarFd;
@@ -189,7 +159,7 @@ class Unpacking implements TarSink {
   #writeIndex(file: string): void {
     const index = new LayerIndexWriter(file, false);
     try {
-      for (const row of this.#assembly.rows()) index.add(row);
+      for (const row of this.#reader.assembly.rows()) index.add(row);
       index.finish(this.#input.diffId, this.#sizeBytes);
     } catch (error) {
       index.abandon();

@@ -59,7 +59,7 @@ export function readImageArchive(tree: FileTree): readonly ArchivedImage[] {
     throw new BuildError("SOURCE_INVALID", "image archive: has neither index.json nor manifest.json", {
       hint: "want an archive of docker save or an OCI layout; a file system is read by tsbuild import",
     });
-  const images = isLayout ? new LayoutReader(tree).images() : dockerImages(tree);
+  const images = isLayout ? new LayoutReader(tree).images() : readDockerArchive(tree);
   if (images.length === 0) throw new BuildError("IMAGE_INVALID", "image archive: holds no image");
   return images;
 }
@@ -154,8 +154,11 @@ function nameOf({ annotations }: Descriptor): string | null {
   return nameFrom(text);
 }
 
-/** `manifest.json` of docker's image archives; its files may be links to each other, as older versions of docker made them. */
-function dockerImages(tree: FileTree): readonly ArchivedImage[] {
+/**
+ * The images of `manifest.json` of docker's image archives; its files may be links to each other, as older versions of
+ * docker made them. Throws as `readImageArchive` does.
+ */
+export function readDockerArchive(tree: FileTree): readonly ArchivedImage[] {
   const failure = (problem: string): BuildError => new BuildError("IMAGE_INVALID", `manifest.json: ${problem}`);
   const bytes = readFile(tree, "manifest.json", largestManifestBytes);
   const entries = parseJsonObjects(bytes, largestManifestBytes, failure);

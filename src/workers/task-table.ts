@@ -8,6 +8,7 @@ import type { ReadLayerIndex } from "../layer/layer-indexes.ts";
 import { packDirectoryDiff, packDirectoryDiffTask } from "../layer/pack-directory-diff.ts";
 import { needsLayersBelow, needsLayersBelowTask, squashLayers, squashLayersTask } from "../layer/squash-layers.ts";
 import { unpackLayer, unpackLayerTask } from "../layer/unpack-layer.ts";
+import { checkLayerBlob, checkLayerBlobTask, checkStoredLayer, checkStoredLayerTask } from "../output/check-layer.ts";
 import { mergeDirectory, mergeDirectoryTask } from "../output/merge-directory.ts";
 import { writeRootfsDirectory, writeRootfsDirectoryTask } from "../output/write-rootfs-directory.ts";
 import { hashCopy, hashCopyTask, hashPath, hashPathTask } from "../steps/copy/hash-copy.ts";
@@ -36,6 +37,8 @@ const table: ReadonlyMap<string, TaskFunction> = new Map([
   bind(needsLayersBelowTask, needsLayersBelow),
   bind(squashLayersTask, squashLayers),
   bind(unpackLayerTask, unpackLayer),
+  bind(checkLayerBlobTask, checkLayerBlob),
+  bind(checkStoredLayerTask, checkStoredLayer),
   bind(mergeDirectoryTask, mergeDirectory),
   bind(writeRootfsDirectoryTask, writeRootfsDirectory),
   bind(hashCopyTask, hashCopy),

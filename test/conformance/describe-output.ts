@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { asDiffId, digestOf } from "../../src/base/digest.ts";
@@ -7,6 +7,7 @@ import { dir, file } from "../support/layer-builder.ts";
 import { listTree } from "../support/list-tree.ts";
 import type { StoredImages } from "../support/stored-images.ts";
 import { rejectionOf } from "../support/thrown-by.ts";
+import { problemsIn } from "../support/verify-archive.ts";
 
 export interface OutputSuite {
   readonly images: StoredImages;
@@ -38,6 +39,13 @@ export function describeOutput(name: string, use: () => OutputSuite): void {
       expect(out.list()).not.toEqual([]);
       expect(receipt.summary).not.toBe("");
       expect(receipt.manifest !== null).toBe(suite.hasManifest);
+    });
+
+    test("writes what holds when every byte is checked", async () => {
+      const out = outDirectory();
+      const receipt = await suite.open(out.path).write([await makeImage()], never);
+      if (receipt.manifest === null) return;
+      for (const name of readdirSync(out.path)) expect(await problemsIn(join(out.path, name))).toEqual([]);
     });
 
     test("writes the same for the same image, also over an earlier output", async () => {

@@ -30,7 +30,7 @@ export interface EngineUnderTest {
   /** The same, with something on standard input. */
   buildFromStdin(stdin: Readable, ...args: readonly string[]): Promise<EngineBuild>;
   /** Another engine with a store of its own, closed after the test. */
-  another(): Promise<Pick<EngineUnderTest, "engine" | "build">>;
+  another(): Promise<Pick<EngineUnderTest, "engine" | "root" | "build">>;
 }
 
 /** An engine with a fresh store for each test of the file that calls this. */
@@ -80,7 +80,7 @@ export function useEngine(): EngineUnderTest {
     buildFromStdin: (stdin, ...args) => buildWith(first(), args, stdin),
     async another() {
       const engine = await open();
-      return { engine, build: (...args) => buildWith(engine, args) };
+      return { engine, root: roots.at(-1) ?? "", build: (...args) => buildWith(engine, args) };
     },
   };
 }
