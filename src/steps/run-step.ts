@@ -7,12 +7,13 @@ import { packDirectoryDiffTask } from "../layer/pack-directory-diff.ts";
 import { resolveInTree } from "../layer/resolve-path.ts";
 import type { RunMount } from "../plan/build-graph.ts";
 import type { ProcessIo } from "../sandbox/runtime.ts";
+import { removeTree } from "../store/remove-tree.ts";
 import { hashPathTask } from "./copy/hash-copy.ts";
 import { packCopyTask } from "./copy/pack-copy.ts";
 import { copyAction, fillDirectory } from "./run/fill-directory.ts";
 import { overlayDirectories } from "./run/overlay-directories.ts";
 import type { CacheSeed, RunSource } from "./run/resolve-mounts.ts";
-import { type RunServices, runProcess } from "./run.ts";
+import { type RunServices, runProcess, workDirectory } from "./run.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { addLayer, openSnapshot, openSource, parentOf, type StepContext } from "./step-context.ts";
 import { readsOfRun, runKey } from "./step-key.ts";
@@ -77,11 +78,15 @@ export function runStep(spec: SpecOf<"run">, context: StepContext, services: Run
       }
       const { layers: lower } = await openSnapshot(parent, context.layers, signal);
       const upper = join(temporary, "dir");
-      const layer = await context.tasks.run(
-        packDirectoryDiffTask,
-        { upper, lower, into: temporary, keepTar: false, overlayXattrs: "trusted" },
-        signal,
-      );
+      const [layer] = await Promise.all([
+        context.tasks.run(
+          packDirectoryDiffTask,
+          { upper, lower, into: temporary, keepTar: false, overlayXattrs: "trusted" },
+          signal,
+        ),
+        // takes this thread as long as the other one takes to find what changed
+        removeTree(workDirectory(temporary), temporary),
+      ]);
       await context.layers.commitDirectory(temporary, layer);
       return addLayer(parent, layer.diffId, context.nowMs());
     },

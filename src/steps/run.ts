@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, stat } from "node:fs/promises";
+import { chmodSync, chownSync, mkdirSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { BuildError, isBuildError } from "../base/errors.ts";
@@ -18,6 +18,9 @@ export interface RunServices extends MountServices {
   readonly runtime: Runtime;
 }
 
+/** The scratch space of a process that ran in `temporary`. */
+export const workDirectory = (temporary: string): string => join(temporary, "work");
+
 const defaultShmSizeBytes = 64 << 20;
 const defaultHostname = "buildkitsandbox";
 
@@ -34,9 +37,10 @@ export async function runProcess(
   signal: AbortSignal,
 ): Promise<void> {
   const upper = join(inputs.temporary, "dir");
-  const work = join(inputs.temporary, "work");
-  await makeUpper(upper, inputs.lowers);
-  await mkdir(work, { mode: 0o700 });
+  const work = workDirectory(inputs.temporary);
+  // calls of microseconds each: to ask another thread for one takes longer than all of them
+  makeUpper(upper, inputs.lowers);
+  mkdirSync(work, { mode: 0o700 });
   const { mounts, secretEnv, close } = await resolveMounts(spec, inputs, services, signal);
   const sandbox: SandboxSpec = {
     args: spec.args,
@@ -92,12 +96,12 @@ function unsuccessful(args: readonly string[], error: BuildError): BuildError {
  * for the root, so its mode is what unpacking one makes of it; its owner stays what an earlier step of the build made of
  * it, as BuildKit has it.
  */
-export async function makeUpper(upper: string, lowers: readonly string[]): Promise<void> {
+export function makeUpper(upper: string, lowers: readonly string[]): void {
   const [lower] = lowers;
-  const { uid, gid } = lower === undefined ? { uid: 0, gid: 0 } : await stat(lower);
-  await mkdir(upper);
-  await chown(upper, uid, gid);
-  await chmod(upper, 0o755);
+  const { uid, gid } = lower === undefined ? { uid: 0, gid: 0 } : statSync(lower);
+  mkdirSync(upper);
+  chownSync(upper, uid, gid);
+  chmodSync(upper, 0o755);
 }
 
 const pipeMount = ({ name, content }: RunSpec["pipes"][number]): SandboxMount => ({

@@ -44,6 +44,7 @@ async function startPool(threads: number): Promise<Piscina> {
     minThreads: 0,
     maxThreads: threads,
     idleTimeout: 1000,
+    recordTiming: false,
   });
 }
 

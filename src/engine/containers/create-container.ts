@@ -52,7 +52,7 @@ export async function createContainer(
   const place = store.paths.container(id);
   const directories = await overlayDirectories(image.diffIds, join(draft, "implied"), workshop, signal);
   const lowers = directories.map((path) => (path === join(draft, "implied") ? join(place, "implied") : path));
-  await makeUpper(join(draft, "dir"), directories);
+  makeUpper(join(draft, "dir"), directories);
   await mkdir(join(draft, "work"), { mode: 0o700 });
   if (volumes.length > 0) await makeVolumes(volumes, draft, image, workshop, signal);
 
