@@ -58,7 +58,10 @@ export function renderStepCost(results, builders, processSeconds) {
 /** `failures`: what could not be measured. */
 export function renderFailures(failures) {
   if (failures.size === 0) return "";
-  const lines = [...failures.values()].map((text) => `- ${text.split("\n")[0].slice(0, 200)}\n`);
+  const lines = [...failures].map(([name, text]) => {
+    const told = text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("exit status"));
+    return `- ${name}: ${(told.at(-1) ?? "").slice(0, 200)}\n`;
+  });
   return `Failed, and left out:\n\n${lines.join("")}`;
 }
 
