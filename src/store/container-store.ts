@@ -58,6 +58,7 @@ export class ContainerStore {
       throw new BuildError("USAGE_INVALID", `container name ${JSON.stringify(record.name)}: want [a-zA-Z0-9_.-] only`, {
         hint: "a name has at least two characters and begins with a letter or digit",
       });
+    await this.#paths.hold();
     const directory = this.#paths.container(record.id);
     const { id, name, image, imageId, diffIds, args, createdAtMs, isTransient, imageConfig } = record;
     const stored = { id, name, image, imageId, diffIds, args, createdAtMs, isTransient, imageConfig };
@@ -159,6 +160,7 @@ export class ContainerStore {
       throw new BuildError("CONTAINER_IN_USE", `container ${id.slice(0, 12)}: is running`, {
         hint: "end its program first, or have it killed with rm --force",
       });
+    await this.#paths.hold();
     return withStorageErrors(directory, async () => {
       try {
         await rename(directory, join(this.#paths.temporary, `container-${id}`));

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, type Dirent, lstatSync, opendirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import { chmodSync, type Dir, type Dirent, lstatSync, opendirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { isMissing } from "./storage-error.ts";
@@ -8,7 +8,8 @@ import { isMissing } from "./storage-error.ts";
 const batchSize = 64;
 
 /**
- * Removes a file or a directory with everything in it; not being there is no error. Works for trees an image made:
+ * Removes a file or a directory with everything in it; what is not there, or removed by somebody else meanwhile, is no
+ * error. Works for trees an image made:
  * names are bytes, no symlink is followed, directories without permissions are opened up first, and no depth is too
  * deep, because every directory is moved up to `scratch` before it is emptied. `scratch` is a directory on the same
  * file system that nobody else writes to.
@@ -25,8 +26,9 @@ export async function removeTree(path: string, scratch: string): Promise<void> {
   }
   const pending = [doomed];
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
-    await emptyDirectory(directory, scratch, pending);
-    rmdirSync(directory);
+    const emptied = directory;
+    await emptyDirectory(emptied, scratch, pending);
+    unlessMissing(() => rmdirSync(emptied));
   }
 }
 
@@ -36,13 +38,15 @@ async function emptyDirectory(path: string, scratch: string, moved: string[]): P
   const removeEntry = (entry: Dirent<Buffer>): void => {
     const child = Buffer.concat([prefix, entry.name]);
     if (!entry.isDirectory()) {
-      unlinkSync(child);
+      unlessMissing(() => unlinkSync(child));
       return;
     }
     const target = newNameIn(scratch);
-    makeMovable(child);
-    renameSync(child, target);
-    moved.push(target);
+    unlessMissing(() => {
+      makeMovable(child);
+      renameSync(child, target);
+      moved.push(target);
+    });
   };
   // Some file systems skip names while others are removed, so this goes on until a listing is empty.
   for (let found = true; found; ) {
@@ -55,10 +59,18 @@ async function emptyDirectory(path: string, scratch: string, moved: string[]): P
   }
 }
 
+function unlessMissing(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
 /** The entries of a directory, up to `batchSize` at a time, as it is read. */
 function* batchesIn(path: string): Generator<readonly Dirent<Buffer>[], void> {
-  // The types of Node do not know that `encoding: "buffer"` gives names as bytes here too.
-  const directory = opendirSync(path, { encoding: "buffer" as BufferEncoding, bufferSize: batchSize });
+  const directory = openDirectory(path);
+  if (directory === null) return;
   try {
     for (;;) {
       const batch: Dirent<Buffer>[] = [];
@@ -72,6 +84,17 @@ function* batchesIn(path: string): Generator<readonly Dirent<Buffer>[], void> {
     }
   } finally {
     directory.closeSync();
+  }
+}
+
+/** null when it is not there. */
+function openDirectory(path: string): Dir | null {
+  try {
+    // The types of Node do not know that `encoding: "buffer"` gives names as bytes here too.
+    return opendirSync(path, { encoding: "buffer" as BufferEncoding, bufferSize: batchSize });
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
   }
 }
 

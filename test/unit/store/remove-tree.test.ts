@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { removeTree } from "../../../src/store/remove-tree.ts";
+import { nameTemporaryDirectory, sweepTemporaryDirectories } from "../../../src/store/temporary-directory.ts";
 import { useTemporaryDirectory } from "../../support/temporary-directory.ts";
 
 const temporary = useTemporaryDirectory();
@@ -70,4 +71,23 @@ test("removes a tree that is deeper than any path can be", async () => {
   await removeTree(inside("tree"), inside("scratch"));
   expect(readdirSync(inside("scratch"))).toEqual([]);
   expect(existsSync(inside("tree"))).toBe(false);
+});
+
+test("what several processes remove at the same time is removed, and none fails", async () => {
+  const parent = join(temporary.path, "tmp");
+  mkdirSync(parent);
+  const owned = nameTemporaryDirectory(parent);
+  await owned.make();
+  for (let at = 0; at < 600; at += 1) {
+    mkdirSync(join(owned.path, `${at % 6}`, `${at}`), { recursive: true });
+    writeFileSync(join(owned.path, `${at % 6}`, `${at}`, "file"), "");
+  }
+  let isOver = false;
+  const removing = owned.remove().finally(() => {
+    isOver = true;
+  });
+  while (!isOver) await sweepTemporaryDirectories(parent);
+  await removing;
+  await sweepTemporaryDirectories(parent);
+  expect(readdirSync(parent)).toEqual([]);
 });
