@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type BigIntStats, closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, readSync } from "node:fs";
 import { type Digest, digestFromHex, digestOf } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import { compareNames, decodeName, encodeName } from "../base/file-name.ts";
@@ -8,7 +8,7 @@ import { readerOf } from "../layer/file-readers.ts";
 import type { FileReader, FileTree } from "../layer/file-tree.ts";
 import { baseNameOf, childPath, parentOf } from "../layer/path-order.ts";
 import { hasErrno } from "../sys/system-error.ts";
-import { equalFacts, factCount, factsOf, storeFacts } from "./file-facts.ts";
+import { equalFacts, factCount, factsOf } from "./file-facts.ts";
 import { GuardedRoot, reasonOf } from "./guarded-root.ts";
 import { hostEntry } from "./host-entry.ts";
 import { compilePatterns, type PatternMatcher, type PatternVerdict } from "./pattern-matcher.ts";
@@ -285,9 +285,9 @@ class HostDirectoryTree implements DirectoryTree {
   #listingOf(shown: readonly Child[]): Listing {
     const facts = new BigInt64Array(shown.length * factCount);
     for (let at = 0; at < shown.length; at += 1) {
-      const { stat, entry } = shown[at] as Child;
-      storeFacts(stat, facts, at);
-      if (entry.type === "file" && stat.isSocket()) this.#sockets.add(entry.path);
+      const child = shown[at] as Child;
+      facts.set(child.facts, at * factCount);
+      if (child.isSocket) this.#sockets.add(child.entry.path);
     }
     return {
       entries: shown.map(({ entry }) => entry),
@@ -328,7 +328,9 @@ class HostDirectoryTree implements DirectoryTree {
 
 interface Child {
   readonly entry: Entry;
-  readonly stat: BigIntStats;
+  /** Not what stat(2) said: thousands of those objects would outlive the directory. */
+  readonly facts: BigInt64Array;
+  readonly isSocket: boolean;
   readonly verdict: PatternVerdict | null;
 }
 
@@ -363,7 +365,7 @@ function lookAt(
   try {
     const stat = lstatSync(at, { bigint: true });
     const target = stat.isSymbolicLink() ? decodeName(readlinkSync(at, "buffer") as unknown as Buffer) : null;
-    return { entry: hostEntry(path, stat, target), stat, verdict };
+    return { entry: hostEntry(path, stat, target), facts: factsOf(stat), isSocket: stat.isSocket(), verdict };
   } catch (error) {
     if (hasErrno(error, "ENOENT", "EINVAL")) return null;
     throw new BuildError("CONTEXT_INVALID", `build context: ${JSON.stringify(path)}: ${reasonOf(error)}`, {
