@@ -31,6 +31,7 @@ const { values: options } = parseArgs({
 const { work } = options;
 mkdirSync(work, { recursive: true });
 
+const nodes = options.node.map((node) => findNode(node, work));
 // Node reads all of these certificates at its start, which tells nothing about a build.
 delete process.env.NODE_EXTRA_CA_CERTS;
 
@@ -67,7 +68,6 @@ const isWanted = ({ name }) => wanted === null || wanted.includes(name);
 const chosen = groups.filter(
   ({ steps, needsRegistry }) => steps.some(isWanted) && (needsRegistry !== true || options.base !== undefined),
 );
-const nodes = options.node.map((node) => findNode(node, work));
 const builders = findBuilders(work, nodes, options.peers?.toLowerCase().split(",") ?? null);
 const machine = renderMachine(builders, work, outputOf, await timeOf([process.execPath, "-e", "0"]));
 const processSeconds = await timeOf(["/bin/sh", "-c", "true"]);
