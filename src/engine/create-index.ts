@@ -108,11 +108,12 @@ async function remoteParts(
   client: RegistryClient,
   signal: AbortSignal,
 ): Promise<IndexParts> {
-  const source = registrySource(client, store.blobs, reference);
+  const registry = registrySource(client, store.blobs, reference);
+  const root = await registry.resolve(signal);
+  const source = { ...registry, resolve: async () => root };
   const images = await resolveAll(source, signal);
   for (const { layers: wanted, origin } of images)
     for (const { diffId, blob } of wanted) await layers.addRemote(diffId, blob, origin);
-  const root = await source.resolve(signal);
   const open = (blob: Descriptor): Promise<AsyncIterable<Uint8Array>> => client.openBlob(reference, blob, signal);
   const attachments = await attachmentsOf(root, images, source, store.blobs, open, () => {}, signal);
   const entries = root.root.kind === "index" ? root.root.index.manifests : [];

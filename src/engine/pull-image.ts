@@ -36,7 +36,10 @@ export async function pullImage(
   sink.emit({ kind: "plan", atMs: Date.now(), vertices: [{ id: vertex, name: `[pull] ${full}`, location: null }] });
   sink.emit({ kind: "started", atMs: Date.now(), vertex });
   try {
-    const source = registrySource(client, store.blobs, reference);
+    const registry = registrySource(client, store.blobs, reference);
+    const root = await registry.resolve(signal);
+    // Asked once: the tag may move meanwhile, and all that is pulled has to belong together.
+    const source: ImageSource = { ...registry, resolve: async () => root };
     const note = (line: string): void => sink.emit({ kind: "log", atMs: Date.now(), vertex, stream: "stderr", line });
     const images =
       platforms === "all" ? await resolveAll(source, signal) : await resolveEach(source, platforms, note, signal);
@@ -44,7 +47,6 @@ export async function pullImage(
       await Promise.all(wanted.map(({ diffId, blob }) => layers.addRemote(diffId, blob, origin)));
     const diffIds = new Set(images.flatMap((image) => image.layers.map(({ diffId }) => diffId)));
     await Promise.all([...diffIds].map((diffId) => layers.readable(diffId, signal)));
-    const root = await source.resolve(signal);
     const open = (blob: Descriptor): Promise<AsyncIterable<Uint8Array>> => client.openBlob(reference, blob, signal);
     const attachments = await attachmentsOf(root, images, source, store.blobs, open, note, signal);
     const { digest } = root.descriptor;

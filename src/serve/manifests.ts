@@ -1,7 +1,7 @@
 import type { Digest } from "../base/digest.ts";
 import { largestManifestBytes } from "../image/image-document.ts";
 import { type ContentDigest, contentDigestOf } from "../store/content-digest.ts";
-import { type PushedManifest, parsePushedManifest } from "./pushed-manifest.ts";
+import { type NamedContent, type PushedManifest, parsePushedManifest } from "./pushed-manifest.ts";
 import { RegistryRefusal } from "./registry-refusal.ts";
 import type { ManifestName } from "./registry-route.ts";
 import { findBlob } from "./serve-blob.ts";
@@ -63,16 +63,16 @@ export async function addManifest(
 ): Promise<PushedManifest> {
   const { store } = opened;
   const manifest = parsePushedManifest(bytes, announced);
-  for (const { digest: wanted, size } of manifest.blobs) {
-    const blob = await findBlob(repository, wanted, opened);
-    if (blob === null || blob.size !== size)
-      throw new RegistryRefusal(400, "MANIFEST_BLOB_UNKNOWN", `blob ${wanted} of ${size} bytes: not in ${repository}`);
-    await store.repositories.addBlob({ repository, digest: wanted, blob: blob.digest, size });
-  }
+  for (const blob of manifest.blobs) await keepBlob(repository, blob, opened);
   for (const { digest: wanted, size } of manifest.manifests) {
     const child = await findManifest(repository, { kind: "digest", digest: wanted }, opened);
-    if (child === null || child.size !== size || depth >= deepestIndex)
-      throw new RegistryRefusal(400, "MANIFEST_BLOB_UNKNOWN", `manifest ${wanted}: not in ${repository}`);
+    if (child === null) {
+      // Build caches are indexes of blobs.
+      await keepBlob(repository, { digest: wanted, size }, opened);
+      continue;
+    }
+    if (child.size !== size || depth >= deepestIndex)
+      throw new RegistryRefusal(400, "MANIFEST_INVALID", `manifest ${wanted}: got ${size} bytes, want ${child.size}`);
     if ((await store.repositories.findManifest(repository, wanted)) !== null) continue;
     const content = await store.blobs.readBytes(child.blob, largestManifestBytes);
     await addManifest(repository, wanted, content, child.mediaType, opened, depth + 1);
@@ -83,6 +83,14 @@ export async function addManifest(
   const common = { repository, digest, blob, size: bytes.length, mediaType, artifactType, subject, annotations };
   await store.repositories.addManifest({ ...common, names: [...new Set(names)] });
   return manifest;
+}
+
+/** Makes sure that a blob is part of the repository, and stays. Throws a RegistryRefusal when it is not. */
+async function keepBlob(repository: string, { digest, size }: NamedContent, opened: OpenedStore): Promise<void> {
+  const blob = await findBlob(repository, digest, opened);
+  if (blob === null || blob.size !== size)
+    throw new RegistryRefusal(400, "MANIFEST_BLOB_UNKNOWN", `${digest} of ${size} bytes: not in ${repository}`);
+  await opened.store.repositories.addBlob({ repository, digest, blob: blob.digest, size });
 }
 
 /** Throws a RegistryRefusal when `bytes` do not have the digest. */

@@ -125,7 +125,11 @@ class RegistryHandler {
       checkMethod(request.method ?? "", route, this.#settings.rights);
       await this.#answer(exchange, route);
     } catch (error) {
-      if (response.destroyed) return;
+      // Nobody is there any more to be told.
+      if (response.destroyed || request.errored !== null) {
+        response.destroy();
+        return;
+      }
       const refusal = asRefusal(error);
       if (refusal.status >= 500) this.#settings.onFailure(`${request.method} ${path}`, error);
       answerRefusal(exchange, refusal);

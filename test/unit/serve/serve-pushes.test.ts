@@ -100,6 +100,7 @@ test("an upload whose connection broke is continued from where it is", async () 
   expect(await served.ask(`GET ${upload}`)).toMatchObject({ status: 204, headers: { range: "0-299" } });
   const rest = { headers: { "content-range": "300-999" }, body: content.subarray(300) };
   expect(await served.ask(`PUT ${upload}?digest=${digest}`, rest)).toMatchObject({ status: 201 });
+  expect(served.failures).toEqual([]);
 });
 
 test("an upload can be given up, and is of one repository only", async () => {
@@ -187,6 +188,17 @@ test("an index whose manifests are missing is refused", async () => {
     body: JSON.stringify({ schemaVersion: 2, mediaType, manifests }),
   };
   expect(await served.ask("PUT /v2/app/manifests/v1", request)).toMatchObject({ code: "MANIFEST_BLOB_UNKNOWN" });
+});
+
+test("an index of blobs, as build caches are, is kept with its blobs", async () => {
+  await served.serve();
+  await served.pushBlob("app", content);
+  const mediaType = "application/vnd.oci.image.index.v1+json";
+  const manifests = [{ mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest, size: content.length }];
+  const body = JSON.stringify({ schemaVersion: 2, mediaType, manifests });
+  const request = { headers: { "content-type": mediaType }, body };
+  expect(await served.ask("PUT /v2/app/manifests/cache", request)).toMatchObject({ status: 201 });
+  expect(await served.ask(`DELETE /v2/app/blobs/${digest}`)).toMatchObject({ status: 405, code: "DENIED" });
 });
 
 test("a manifest above 4 MiB is refused, whether it says so or not", async () => {
