@@ -3,6 +3,7 @@ import * as zlib from "node:zlib";
 import { type Digest, digestFromHex } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import { defineTask } from "../base/task.ts";
+import { isIncompressible } from "./incompressible.ts";
 import { compressZstd } from "./zstd.ts";
 
 export interface CompressBlockInput {
@@ -41,7 +42,7 @@ function compressed(compression: "gzip" | "zstd", level: number, block: Uint8Arr
   // The largest memory level is 7 % faster, and smaller by a little.
   if (compression === "gzip")
     return zlib.deflateRawSync(block, {
-      level,
+      level: isIncompressible(block) ? 0 : level,
       memLevel: zlib.constants.Z_MAX_MEMLEVEL,
       chunkSize,
       finishFlush: zlib.constants.Z_SYNC_FLUSH,
