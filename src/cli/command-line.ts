@@ -104,6 +104,8 @@ export interface VerifyOptions extends GlobalOptions {
 
 export interface DiffOptions extends GlobalOptions {
   readonly platform?: string;
+  readonly format: "text" | "json";
+  readonly from?: string;
 }
 
 /** What runs when a command was recognised; each is loaded only then. */
@@ -115,7 +117,7 @@ export interface CommandHandlers extends ContainerHandlers, ImageHandlers, Regis
   import(source: string, reference: string | undefined, options: ImportOptions): Promise<void>;
   ls(place: string, options: LsOptions): Promise<void>;
   cat(place: string, options: CatOptions): Promise<void>;
-  diff(before: string, after: string, options: DiffOptions): Promise<void>;
+  diff(before: string, after: string | undefined, options: DiffOptions): Promise<void>;
   verify(source: string, options: VerifyOptions): Promise<void>;
   squash(image: string, options: SquashOptions): Promise<void>;
   prune(options: PruneOptions): Promise<void>;
@@ -280,11 +282,19 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
     .argument("<image:/path>", "the image, and the path in it")
     .option("--platform <os/arch[/variant]>", "the platform, where the image has several")
     .action((place: string, options: CatOptions) => handlers.cat(place, options));
-  command("diff", "list what differs between the file systems of two images: A added, C changed, D removed")
+  command(
+    "diff",
+    "list what differs between two images, or what each layer of one changes: A added, C changed, D removed",
+  )
     .argument("<before>", "reference, image ID or the beginning of one")
-    .argument("<after>", "the image it is compared with")
+    .argument("[after]", "the image it is compared with; without it, the layers of the first are listed")
     .option("--platform <os/arch[/variant]>", "the platform, where images have several")
-    .action((before: string, after: string, options: DiffOptions) => handlers.diff(before, after, options));
+    .option(
+      "--from <layer>",
+      "list the last layers: how many, or the diffID or image they stand on (default: all but the lowest)",
+    )
+    .addOption(new Option("--format <format>", "how it is printed").choices(["text", "json"]).default("text"))
+    .action((before: string, after: string | undefined, options: DiffOptions) => handlers.diff(before, after, options));
   command("verify", "check an image from its bytes: digests, sizes, documents, layers; one line a problem")
     .argument("<source>", "an image of the store, an archive or a directory with an OCI layout, - for stdin")
     .option("--strict", "hold the layers of an archive to what tsbuild writes: sorted, each path once")

@@ -7,6 +7,9 @@ import { baseNameOf } from "./path-order.ts";
 export interface TreeChange {
   readonly kind: "added" | "changed" | "removed";
   readonly path: string;
+  /** Of the content; null where nothing is. */
+  readonly bytesBefore: number | null;
+  readonly bytesAfter: number | null;
 }
 
 interface Pair {
@@ -16,19 +19,30 @@ interface Pair {
 
 /**
  * Every path at which two trees differ, a directory before its content: in type, mode, owner, target, device, extended
- * attributes or content. Times do not count, nor which names are hard links. Contents are compared by digest.
+ * attributes or content. Times do not count, nor which names are hard links. Contents are compared by digest. Below a
+ * directory of both trees for which `mayDiffer` does not hold nothing is looked at.
  */
-export function* compareTrees(before: FileTree, after: FileTree): Generator<TreeChange, void> {
+export function* compareTrees(
+  before: FileTree,
+  after: FileTree,
+  mayDiffer: (directory: string) => boolean = () => true,
+): Generator<TreeChange, void> {
   const childrenOf = ({ old, now }: Pair): readonly Pair[] =>
     pair(old?.type === "directory" ? before.list(old.path) : [], now?.type === "directory" ? after.list(now.path) : []);
   const left = childrenOf({ old: before.lstat(""), now: after.lstat("") }).toReversed();
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const { old, now } = next;
-    if (old === null && now !== null) yield { kind: "added", path: now.path };
-    else if (old !== null && now === null) yield { kind: "removed", path: old.path };
-    else if (old !== null && now !== null && !(haveSameFacts(old, now) && haveSameContent(old, now)))
-      yield { kind: "changed", path: now.path };
+    const kind = kindOf(next);
+    const path = (now ?? old)?.path ?? "";
+    if (kind !== null) yield { kind, path, bytesBefore: old?.size ?? null, bytesAfter: now?.size ?? null };
+    if (old?.type === "directory" && now?.type === "directory" && !mayDiffer(path)) continue;
     for (const child of childrenOf(next).toReversed()) left.push(child);
+  }
+
+  function kindOf({ old, now }: Pair): TreeChange["kind"] | null {
+    if (old === null) return now === null ? null : "added";
+    if (now === null) return "removed";
+    return haveSameFacts(old, now) && haveSameContent(old, now) ? null : "changed";
   }
 
   function haveSameContent(old: Entry, now: Entry): boolean {

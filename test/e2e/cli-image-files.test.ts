@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { type CliResult, runCli, runCliWell } from "../support/cli.ts";
@@ -52,6 +53,53 @@ test("diff lists what differs", async () => {
   expect(await outputOf("diff", "demo/b", "demo/b")).toBe("");
 });
 
+test("diff of one image lists what its layers change, the lowest only when asked for", async () => {
+  const upper = [
+    expect.stringMatching(/^layer 2 of 3: sha256:[0-9a-f]{64} \S+ COPY motd \/etc\/ # buildkit$/),
+    "C /etc/motd  6B",
+    expect.stringMatching(/^layer 3 of 3: .* COPY new \/opt\/new/),
+    "A /opt  0B",
+    "A /opt/new  1B",
+    "",
+  ];
+  expect((await outputOf("diff", "demo/b")).split("\n")).toEqual(upper);
+  expect((await outputOf("diff", "demo/b", "--from", "demo/a:1")).split("\n")).toEqual(upper);
+  expect((await outputOf("diff", "demo/b", "--from", "1")).split("\n")).toEqual(upper.slice(2));
+  expect((await outputOf("diff", "demo/a:1")).split("\n")).toHaveLength(7);
+  expect(JSON.parse(await outputOf("diff", "demo/b", "--format", "json", "--from", "2"))).toMatchObject([
+    { number: 2, changes: [{ kind: "changed", path: "/etc/motd", bytesBefore: 6, bytesAfter: 6 }] },
+    {
+      number: 3,
+      changes: [
+        { kind: "added", path: "/opt", bytesBefore: null },
+        { path: "/opt/new", bytesAfter: 1 },
+      ],
+    },
+  ]);
+});
+
+test("squash merges layers under a new name, and says what that saved", async () => {
+  const merged = await tsbuild("squash", "demo/b", "-t", "demo/all");
+  expect(merged.stderr).toMatch(/^linux\/\w+: merged 3 of 3 layers, \S+ to \S+ \(saved \S+\)\n$/);
+  expect(merged.stdout.toString()).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+  expect(await outputOf("diff", "demo/b", "demo/all")).toBe("");
+  const again = await tsbuild("squash", "demo/all", "-t", "demo/again");
+  expect(again.stderr).toContain("nothing saved");
+  expect(again.stdout).toEqual(merged.stdout);
+});
+
+test("verify finds nothing wrong, or says what is and exits with 1", async () => {
+  expect(await outputOf("verify", "demo/b")).toBe("");
+  const archive = join(shared.path, "b.tar");
+  await tsbuild("save", "demo/b", "-o", archive);
+  expect(JSON.parse(await outputOf("verify", archive, "--format", "json"))).toEqual({ source: archive, problems: [] });
+  const damaged = readFileSync(archive, "latin1").replace('"architecture"', '"Architecture"');
+  writeFileSync(archive, damaged, "latin1");
+  const result = await runCli(["verify", archive], { root: root() });
+  expect(result.code).toBe(1);
+  expect(result.stdout.toString()).toMatch(/^BLOB_DIGEST sha256:/);
+});
+
 test.each([
   [["cat", "demo/a:1:/etc"], 1, "is a directory"],
   [["cat", "demo/a:1"], 2, "path is missing"],
@@ -60,7 +108,10 @@ test.each([
   [["ls", "demo/a:1:/none"], 1, "not in the image"],
   [["ls", "demo/none"], 1, "not found"],
   [["ls", "demo/a:1", "--platform", "linux/s390x"], 1, "linux/s390x"],
-  [["diff", "demo/a:1"], 2, "after"],
+  [["diff", "demo/b", "--from", "7"], 2, "3 layers"],
+  [["squash", "demo/none"], 1, "not found"],
+  [["squash", "demo/b", "--from", "demo/none"], 2, "demo/none"],
+  [["verify", "demo/none"], 1, "not found"],
 ])("%j fails and says why", async (args, code, problem) => {
   const result = await runCli(args, { root: root() });
   expect(result).toMatchObject({ code, stderr: expect.stringContaining(problem) });

@@ -49,6 +49,16 @@ test.each<[string, LayerItem, LayerItem, boolean]>([
   expect(changes([before], [after])).toEqual(differs ? ["changed f"] : []);
 });
 
+test("sizes are told, and directories that cannot differ are not looked into", () => {
+  const before = treeOf([dir("a"), file("a/f", "1"), dir("b"), file("b/f", "1"), dir("gone"), file("gone/f", "12")]);
+  const after = treeOf([dir("a"), file("a/f", "123"), dir("b"), file("b/f", "123")]);
+  expect([...compareTrees(before, after, (directory) => directory === "a")]).toEqual([
+    { kind: "changed", path: "a/f", bytesBefore: 1, bytesAfter: 3 },
+    { kind: "removed", path: "gone", bytesBefore: 0, bytesAfter: null },
+    { kind: "removed", path: "gone/f", bytesBefore: 2, bytesAfter: null },
+  ]);
+});
+
 test("directories stand before what lies in them, names in byte order", () => {
   const before = [file("a"), dir("d"), file("d/x"), dir("gone"), file("gone/y"), file("é")];
   const after = [file("a"), dir("d", { mode: 0o700 }), file("d.txt"), dir("d/new"), file("d/new/z"), file("é")];
@@ -71,5 +81,5 @@ test("a directory that became a file loses its content", () => {
 test("what counts is what is to be seen, whichever layers it comes from", () => {
   const before = treeOf([dir("d"), file("d/x", "1"), file("d/y", "2")], [whiteout("d/x"), file("d/y", "3")]);
   const after = treeOf([dir("d"), file("d/y", "3"), hardlink("d/z", "d/y")]);
-  expect([...compareTrees(before, after)]).toEqual([{ kind: "added", path: "d/z" }]);
+  expect([...compareTrees(before, after)]).toEqual([{ kind: "added", path: "d/z", bytesBefore: null, bytesAfter: 1 }]);
 });
