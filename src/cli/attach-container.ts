@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import { BuildError, isBuildError } from "../base/errors.ts";
 import type { ProcessIo, RunningProcess, TerminalSize } from "../sandbox/runtime.ts";
+import { keepOutput } from "../sys/terminal.ts";
 
 /** What of the caller's streams a container gets besides the output. */
 export interface AttachedStreams {
@@ -66,7 +67,11 @@ export async function attachContainer(
   stdout.on("error", brokenPipe);
   stdout.on("resize", resize);
   try {
-    if (isRaw) stdin.setRawMode(true);
+    if (isRaw) {
+      // node puts it back, also when it ends in some other way; the container's terminal has done what this one would do
+      stdin.setRawMode(true);
+      keepOutput(stdin.fd);
+    }
     return await run(io, abort.signal);
   } catch (error) {
     if (endedBy === null || !isBuildError(error, "BUILD_CANCELLED")) throw error;

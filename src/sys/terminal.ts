@@ -5,6 +5,8 @@ import { systemError } from "./system-error.ts";
 const cIoctl = libcFunction("int ioctl(int fd, unsigned long request, void *argument)");
 const cSetsid = libcFunction("int setsid()");
 
+const TCGETS = 0x5401;
+const TCSETS = 0x5402;
 const TIOCSCTTY = 0x540e;
 const TIOCSWINSZ = 0x5414;
 const TIOCSPTLCK = 0x40045431;
@@ -53,4 +55,16 @@ export function setTerminalSize(fd: number, columns: number, rows: number): void
 export function leadSession(slave: number): void {
   if (cSetsid() < 0) throw systemError("setsid", null, lastErrno());
   ioctl(slave, "TIOCSCTTY", TIOCSCTTY, 0);
+}
+
+/** Room for `struct termios`, with flags for input, output, control and more as its first members. */
+const termiosLength = 64;
+const OPOST = 1;
+
+/** Makes a terminal show what is written to it byte for byte: no newline gets a carriage return. */
+export function keepOutput(terminal: number): void {
+  const modes = Buffer.alloc(termiosLength);
+  ioctl(terminal, "TCGETS", TCGETS, modes);
+  modes.writeUInt32LE((modes.readUInt32LE(4) & ~OPOST) >>> 0, 4);
+  ioctl(terminal, "TCSETS", TCSETS, modes);
 }

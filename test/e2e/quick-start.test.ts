@@ -51,7 +51,18 @@ describe.skipIf(needsRoot !== null)(`an introduction${needsRoot === null ? "" : 
     );
   });
 
-  // run and commit belong here: a container of ns/app:1.0, and an image of what it changed.
+  test("run: a program in the image", async () => {
+    expect(await outputOf("run", "--rm", "ns/app:1.0")).toBe("built\n");
+    expect(await outputOf("run", "--name", "try", "ns/app:1.0", "sh", "-c", "echo $MODE >/app/how")).toBe("");
+    expect(await outputOf("ps", "-a", "--format", "{{.Names}} {{.Image}}")).toBe("try ns/app:1.0\n");
+  });
+
+  test("commit, rm: an image of what it changed", async () => {
+    await tsbuild("commit", "-c", 'CMD ["cat","/app/how"]', "try", "ns/changed");
+    expect(await outputOf("run", "--rm", "ns/changed")).toBe("fast\n");
+    await tsbuild("rm", "try");
+    await tsbuild("rmi", "ns/changed");
+  });
 
   test("history: its steps", async () => {
     const steps = (await outputOf("history", "--format", "{{.CreatedBy}}", "ns/app:1.0")).split("\n");
