@@ -1,6 +1,8 @@
 import type { ProgressSink } from "../base/build-event.ts";
 import { mergeStatCache, type StatCacheRows } from "../context/stat-cache.ts";
 import type { BuildGraph, GraphVertex } from "../plan/build-graph.ts";
+import { openKnownTrees } from "../steps/copy/hash-copy.ts";
+import type { NewStatCacheRows } from "../steps/copy/source-trees.ts";
 import { copyStep } from "../steps/copy-step.ts";
 import { gitStep } from "../steps/git-step.ts";
 import { httpStep } from "../steps/http-step.ts";
@@ -22,7 +24,7 @@ export class StepOps {
   readonly #statCacheRows = new Map<string, StatCacheRows[]>();
 
   constructor(
-    context: Omit<StepContext, "noteDigests">,
+    context: Omit<StepContext, "noteDigests" | "knownTrees">,
     services: RunStepServices,
     leaving: LeavingLayers | null,
     sink: ProgressSink,
@@ -32,13 +34,8 @@ export class StepOps {
     this.#sink = sink;
     this.#context = {
       ...context,
-      noteDigests: (files) => {
-        for (const { file, rows } of files) {
-          const known = this.#statCacheRows.get(file);
-          if (known === undefined) this.#statCacheRows.set(file, [rows]);
-          else known.push(rows);
-        }
-      },
+      knownTrees: openKnownTrees(),
+      noteDigests: (files) => this.#noteDigests(files),
     };
   }
 
@@ -48,10 +45,19 @@ export class StepOps {
 
   /** Writes down the digests of context files that were computed, for the next build; the store is held for that. */
   async saveStatCaches(hold: () => Promise<void>): Promise<void> {
+    this.#noteDigests(this.#context.knownTrees.newStatCacheRows());
     if (this.#statCacheRows.size === 0) return;
     await hold();
     for (const [file, rows] of this.#statCacheRows) mergeStatCache(file, rows);
     this.#statCacheRows.clear();
+  }
+
+  #noteDigests(files: readonly NewStatCacheRows[]): void {
+    for (const { file, rows } of files) {
+      const known = this.#statCacheRows.get(file);
+      if (known === undefined) this.#statCacheRows.set(file, [rows]);
+      else known.push(rows);
+    }
   }
 
   #stepOf({ id, spec }: GraphVertex): Step {

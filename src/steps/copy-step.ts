@@ -43,8 +43,9 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext, leavesAs: B
         return { action: { paths, parents, excludes }, tree: await openSource(action.source, inputs, context, signal) };
       }),
     );
-    const { digests, newStatCacheRows } =
-      hashKnownCopy({ selections }) ?? (await context.tasks.run(hashCopyTask, { selections }, signal));
+    const known = hashKnownCopy({ selections }, context.knownTrees);
+    if (known !== null) return known;
+    const { digests, newStatCacheRows } = await context.tasks.run(hashCopyTask, { selections }, signal);
     context.noteDigests(newStatCacheRows);
     return digests;
   };

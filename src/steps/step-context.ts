@@ -4,7 +4,7 @@ import type { LayersSpec, TreeSpec } from "../context/tree-spec.ts";
 import type { LayerLocation } from "../layer/layer-location.ts";
 import type { TreeSource } from "../plan/build-graph.ts";
 import type { LayerStore } from "../store/layer-store.ts";
-import type { NewStatCacheRows } from "./copy/source-trees.ts";
+import type { NewStatCacheRows, SourceTrees } from "./copy/source-trees.ts";
 import type { HttpNotes } from "./http-step.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -23,6 +23,8 @@ export interface StepContext {
   layersOfImage(manifest: Digest): readonly DiffId[];
   /** The tree of a build context by name; "context" is the main one. */
   openContext(name: string, signal: AbortSignal): Promise<TreeSpec>;
+  /** The contexts as this thread sees them, read once a build; for `hashKnownCopy`. */
+  readonly knownTrees: SourceTrees;
   /** Takes what a task found out about the files of contexts. */
   noteDigests(rows: readonly NewStatCacheRows[]): void;
   /** What URLs meant when they were last downloaded. */

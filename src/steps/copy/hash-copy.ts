@@ -46,17 +46,20 @@ export const hashPathTask = defineTask<HashPathInput, HashPathOutput>("copy.hash
  * Throws CONTEXT_PATH_NOT_FOUND for a source without wildcards that does not exist.
  */
 export function hashCopy(input: HashCopyInput): HashCopyOutput {
-  return hashSelections(input, new SourceTrees());
+  const trees = new SourceTrees();
+  const digests = input.selections.map(({ action, tree }) => selectionDigest({ ...action, tree }, trees));
+  return { digests, newStatCacheRows: trees.newStatCacheRows() };
 }
 
 /**
  * As `hashCopy`, for contexts that are not huge and of which nearly every file is known: for most it takes less than a
- * worker thread takes to start. Null for all others.
+ * worker thread takes to start. Null for all others. `trees` are those of the whole build, and know what is new to the
+ * stat caches.
  */
-export function hashKnownCopy(input: HashCopyInput): HashCopyOutput | null {
-  if (!input.selections.every(({ tree }) => isSmallAndKnown(tree))) return null;
+export function hashKnownCopy({ selections }: HashCopyInput, trees: SourceTrees): readonly Digest[] | null {
+  if (!selections.every(({ tree }) => isSmallAndKnown(tree))) return null;
   try {
-    return hashSelections(input, new SourceTrees(littleBytes));
+    return selections.map(({ action, tree }) => selectionDigest({ ...action, tree }, trees));
   } catch (error) {
     if (error instanceof UnknownDigest) return null;
     throw error;
@@ -65,17 +68,14 @@ export function hashKnownCopy(input: HashCopyInput): HashCopyOutput | null {
 
 /** Some 50,000 files: a fifth of a second. */
 const smallStatCacheBytes = 4 << 20;
-const littleBytes = 4 << 20;
+
+/** Trees for `hashKnownCopy`: little of what is not known is read. */
+export const openKnownTrees = (): SourceTrees => new SourceTrees(4 << 20);
 
 function isSmallAndKnown(tree: TreeSpec): boolean {
   if (tree.kind !== "directory" || tree.statCache === null) return false;
   const sizeBytes = statSync(tree.statCache, { throwIfNoEntry: false })?.size ?? 0;
   return sizeBytes > 0 && sizeBytes <= smallStatCacheBytes;
-}
-
-function hashSelections(input: HashCopyInput, trees: SourceTrees): HashCopyOutput {
-  const digests = input.selections.map(({ action, tree }) => selectionDigest({ ...action, tree }, trees));
-  return { digests, newStatCacheRows: trees.newStatCacheRows() };
 }
 
 /** Digest of what one action selects. Throws CONTEXT_PATH_NOT_FOUND. */

@@ -7,7 +7,7 @@ import { openDirectoryTree } from "../../../src/context/directory-tree.ts";
 import { mergeStatCache } from "../../../src/context/stat-cache.ts";
 import type { DirectorySpec } from "../../../src/context/tree-spec.ts";
 import type { LayerLocation } from "../../../src/layer/layer-location.ts";
-import { hashCopy } from "../../../src/steps/copy/hash-copy.ts";
+import { hashCopy, openKnownTrees } from "../../../src/steps/copy/hash-copy.ts";
 import { copyStep } from "../../../src/steps/copy-step.ts";
 import type { StepContext } from "../../../src/steps/step-context.ts";
 import type { SpecOf } from "../../../src/steps/step-op.ts";
@@ -52,6 +52,7 @@ beforeEach(async () => {
     layersOfImage: () => [],
     openContext: async () => tree,
     noteDigests: () => {},
+    knownTrees: openKnownTrees(),
     httpNotes: { find: async () => null, save: async () => {} },
     earlierLayers: { find: async () => null, save: async () => {} },
     nowMs: () => 1_700_000_000_000,
@@ -138,23 +139,24 @@ test("hashes a context of which little is not known without a task", async () =>
   const tree: DirectorySpec = { kind: "directory", root, ignore: [], ignoreFile: null, statCache };
   const tasks: string[] = [];
   const withCache: StepContext = { ...notingTasks(tasks), openContext: async () => tree };
+  const inNewBuild = () => copyStep(copyAll, { ...withCache, knownTrees: openKnownTrees() }, null);
   const selections = [{ action: { paths: ["/"], parents: false, excludes: [] }, tree }];
   const later = (): bigint => BigInt(Date.now() + 3_600_000) * 1_000_000n;
   const known = openDirectoryTree(tree, later);
   for (const entry of known.list("")) known.digest(entry);
   mergeStatCache(statCache, [known.newDigests()]);
 
-  const [read] = await copyStep(copyAll, withCache, null).hashReads([0], new Map(), signal);
+  const [read] = await inNewBuild().hashReads([0], new Map(), signal);
   expect(read).toEqual({ by: "content", digest: hashCopy({ selections }).digests[0] });
   expect(tasks).toEqual([]);
 
   writeFileSync(join(root, "little"), "new");
-  const [changed] = await copyStep(copyAll, withCache, null).hashReads([0], new Map(), signal);
+  const [changed] = await inNewBuild().hashReads([0], new Map(), signal);
   expect(changed).toEqual({ by: "content", digest: hashCopy({ selections }).digests[0] });
   expect(tasks).toEqual([]);
 
   writeFileSync(join(root, "much"), Buffer.alloc(5 << 20));
-  await copyStep(copyAll, withCache, null).hashReads([0], new Map(), signal);
+  await inNewBuild().hashReads([0], new Map(), signal);
   expect(tasks).toEqual(["copy.hash"]);
 });
 
