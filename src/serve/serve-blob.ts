@@ -8,6 +8,8 @@ import { answer, type Exchange, isNotModified } from "./exchange.ts";
 import { RegistryRefusal } from "./registry-refusal.ts";
 import type { OpenedStore } from "./store-lease.ts";
 
+const readBytes = 1024 * 1024;
+
 /** A blob of a repository, pushed or of an image; null when it has none of that digest. */
 export async function findBlob(
   repository: string,
@@ -63,7 +65,7 @@ export async function serveBlob(
   const bytes =
     range === null
       ? Readable.from(heldBack(opened.store.blobs.read(blob.digest)))
-      : createReadStream(opened.store.blobs.path(blob.digest), { start, end: end - 1 });
+      : createReadStream(opened.store.blobs.path(blob.digest), { start, end: end - 1, highWaterMark: readBytes });
   response.setTimeout(idleMs, () => response.destroy());
   await pipeline(bytes, response);
 }

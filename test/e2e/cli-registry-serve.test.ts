@@ -55,6 +55,30 @@ test("images go from one machine's store to another's and back, and the server e
   expect(await ended).toEqual([0, null]);
 });
 
+test("an index is made in one store and pulled whole from there, byte for byte", async () => {
+  await build("index", "team/app:1");
+  const directory = join(shared.path, "context-arm");
+  writeContext(directory, { Dockerfile: "FROM scratch\nCOPY f /f\n", f: "arm" });
+  const index = { root: store("index") };
+  await runCliWell(["-q", "-t", "team/arm:1", "--platform", "linux/arm64", directory], index);
+  const created = await runCliWell(
+    ["manifest", "create", "team/multi:1", "team/app:1", "team/arm:1", "--annotation", "a=b"],
+    index,
+  );
+  const host = await serve("index");
+  const name = `${host}/team/multi:1`;
+  const pulled = { root: store("pulled") };
+  const { stdout } = await runCliWell(["pull", "-q", "--all-platforms", name], pulled);
+  expect(stdout.toString()).toBe(`${name}@${created.stdout.toString()}`);
+  const raw = await runCliWell(["manifest", "inspect", "--raw", name], pulled);
+  expect(raw.stdout.equals((await runCliWell(["manifest", "inspect", "--raw", "team/multi:1"], index)).stdout)).toBe(
+    true,
+  );
+  const { stdout: table } = await runCliWell(["manifest", "inspect", name], pulled);
+  expect(table.toString()).toMatch(/^Name: +\S+\nMediaType: +\S+index\S+\nDigest: +sha256:/);
+  expect(table.toString()).toContain("linux/arm64 ");
+});
+
 test("a read-only registry with users lets in who logged in, and takes nothing", async () => {
   await build("private", "app:1");
   const users = join(shared.path, "users");

@@ -155,6 +155,25 @@ test("all tags of a repository are pushed, and no others", async () => {
   expect(await rejectionOf(none)).toMatchObject({ code: "IMAGE_NOT_FOUND" });
 });
 
+test("layers leave as they came unless another compression is forced; what was made here leaves as it is asked for", async () => {
+  await pull([amd64]);
+  const layerTypes = async (force: boolean, from: string): Promise<readonly string[]> => {
+    const image = await here.store.images.get(from);
+    if (image === null) throw new Error("want an image");
+    await here.store.images.tag(name("other/app:plain"), image);
+    const options = { ...usual, compression: { format: { compression: "none", level: null }, force } } as const;
+    const push = pushToRegistries(async () => testWriter(), sink);
+    await pushStoredImages([name("other/app:plain")], options, here.store, openLayers(), push, signal);
+    const manifest = JSON.parse(String(registry.current.manifest("plain")));
+    return manifest.layers.map(({ mediaType }: { readonly mediaType: string }) => mediaType);
+  };
+  expect(await layerTypes(false, name("ns/app:multi"))).toEqual([mediaTypes.ociLayerGzip]);
+  expect(await layerTypes(true, name("ns/app:multi"))).toEqual([mediaTypes.ociLayer]);
+  const image = await here.make("amd64", [file("f", "made here")]);
+  await imageStoreOutput(["made:1"], here.store.images, here.store.blobs, Date.now).write([image], signal);
+  expect(await layerTypes(false, "docker.io/library/made:1")).toEqual([mediaTypes.ociLayer]);
+});
+
 describe("an index", () => {
   const create = (
     sources: readonly { readonly name: string; readonly platform: Platform | null }[],
