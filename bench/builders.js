@@ -29,11 +29,12 @@ function tsbuildOn(node, name, work) {
     isPeer: false,
     version: `${must(node, [tsbuildProgram, "--version"])} on Node ${must(node, ["-p", "process.versions.node"])}`,
     forget: () => rmSync(root, { recursive: true, force: true }),
-    command: ({ context, file, usesBase, archive }) => ({
+    command: ({ context, file, usesBase, archive, squash }) => ({
       args: [
         ...[node, tsbuildProgram, "build", "--root", root, "-t", "bench", "-f", join(context, file)],
         ...(usesBase ? ["--build-context", `base=oci-layout://${baseLayout}`] : []),
         ...(archive === null ? [] : ["-o", `type=${archive.type},dest=${archive.path}`]),
+        ...(squash ? ["--squash=new"] : []),
         context,
       ],
     }),
@@ -45,7 +46,7 @@ function tsbuildOn(node, name, work) {
  * BuildKit's own client and daemon, at BUILDKIT_HOST. Its cache is emptied for cold builds. By default it compresses the
  * layers of an image it stores; the others do not, so it is also asked not to, where there is much to compress.
  */
-const buildkit = () => buildkitWith("BuildKit", "", () => true);
+const buildkit = () => buildkitWith("BuildKit", "", ({ squash }) => !squash);
 const buildkitUncompressed = () =>
   buildkitWith(
     "BuildKit, uncompressed",
@@ -114,8 +115,8 @@ function docker(work) {
       must(program, ["image", "prune", "-f"]);
       must(program, ["builder", "prune", "-af"]);
     },
-    command: ({ context, file, archive }) =>
-      archive === null
+    command: ({ context, file, archive, squash }) =>
+      archive === null && !squash
         ? { args: [program, "build", "-t", "bench", "-f", join(context, file), context], env: { DOCKER_BUILDKIT: "1" } }
         : null,
     memoryCounts: false,
@@ -148,12 +149,12 @@ function buildah(work) {
       if (doomed.length > 0) outputOf("buildah", [...storage, "rmi", "-f", ...doomed]);
       outputOf("buildah", [...storage, "rmi", "--prune", "-f"]);
     },
-    command: ({ context, file, archive }) =>
+    command: ({ context, file, archive, squash }) =>
       archive !== null
         ? null
         : {
             args: [
-              ...["buildah", ...storage, "bud", "--layers", "--tls-verify=false", "-t", "bench"],
+              ...["buildah", ...storage, "bud", squash ? "--squash" : "--layers", "--tls-verify=false", "-t", "bench"],
               ...["-f", join(context, file), context],
             ],
           },

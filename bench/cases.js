@@ -139,6 +139,11 @@ export const groups = [
     ],
   },
   {
+    context: (work) => makeDockerfile(join(work, "run-30"), runSteps(30)),
+    usesBase: true,
+    steps: [{ name: "squash", title: "30 RUN steps, cold, layers merged", target: "", isCold: true, squash: true }],
+  },
+  {
     needsRegistry: true,
     context: (work, base) => makeDockerfile(join(work, "pull"), `FROM ${base}\nRUN true\n`),
     steps: [{ name: "pull-run", title: "pull of a base image and a first RUN", target: "", isCold: true }],

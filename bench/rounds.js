@@ -23,6 +23,7 @@ function requestOf(group, step, context, work) {
     isCold: step.isCold === true,
     usesBase: group.usesBase === true,
     pulls: group.needsRegistry === true,
+    squash: step.squash === true,
     archive: step.archive === undefined ? null : { type: step.archive, path: join(work, "image.tar") },
   };
 }
