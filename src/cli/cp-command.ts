@@ -6,6 +6,7 @@ import type { FileTree } from "../layer/file-tree.ts";
 import { baseNameOf } from "../layer/path-order.ts";
 import { resolveInTree } from "../layer/resolve-path.ts";
 import { chooseCopyTarget } from "../output/copy-target.ts";
+import { countBytes } from "../output/count-bytes.ts";
 import type { RootfsSpec } from "../output/rootfs-entries.ts";
 import { rootfsTar } from "../output/rootfs-tar.ts";
 import { writeDestination } from "../output/write-destination.ts";
@@ -72,7 +73,7 @@ function findSource(tree: FileTree, path: string, followsLink: boolean): Found {
 async function copyToStdout({ found, layers }: Copy, signal: AbortSignal): Promise<string> {
   const folder = found.isContent ? "" : found.name;
   const tar = rootfsTar([{ folder, path: found.entry.path, layers, epoch: null }]);
-  const sizeBytes = await writeDestination("-", toAsync(tar), process.stdout, signal);
+  const sizeBytes = await writeDestination("-", countBytes(tar, undefined), process.stdout, signal);
   return `wrote ${sizeBytes} bytes`;
 }
 
@@ -88,8 +89,4 @@ async function copyToDirectory(copy: Copy, { tasks }: ImageWorkshop, signal: Abo
       hint: "copy devices with --archive, as root",
     });
   return `copied ${files} ${files === 1 ? "file" : "files"} to ${destination}`;
-}
-
-async function* toAsync<T>(items: Iterable<T>): AsyncGenerator<T> {
-  yield* items;
 }

@@ -3,6 +3,7 @@ import { rootfsTarOutput } from "../output/rootfs-tar-output.ts";
 import { chooseImage, choosePlatform } from "./choose-images.ts";
 import type { ExportOptions } from "./command-line.ts";
 import { refuseTerminal } from "./refuse-terminal.ts";
+import { withByteSpinner } from "./spinner.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";
 
@@ -12,11 +13,14 @@ export async function runExport(name: string, options: ExportOptions): Promise<v
   refuseTerminal(process.stdout, destination);
   const settings = { root: storeRoot(options.root), environment: process.env };
   const receipt = await withInterrupt((signal) =>
-    withImageWorkshop(settings, signal, async ({ store, layers }) => {
-      const { image } = await chooseImage(store, name);
-      const output = rootfsTarOutput({ destination, splitPlatforms: false, epoch: null }, layers, process.stdout);
-      return output.write([await takeOut(store, choosePlatform(image, options.platform))], signal);
-    }),
+    withImageWorkshop(settings, signal, ({ store, layers }) =>
+      withByteSpinner("exporting", async (onBytes) => {
+        const { image } = await chooseImage(store, name);
+        const tarOptions = { destination, splitPlatforms: false, epoch: null, onBytes };
+        const output = rootfsTarOutput(tarOptions, layers, process.stdout);
+        return output.write([await takeOut(store, choosePlatform(image, options.platform))], signal);
+      }),
+    ),
   );
   process.stderr.write(`${receipt.summary}\n`);
 }

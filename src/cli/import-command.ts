@@ -2,8 +2,10 @@ import { withImageWorkshop } from "../engine/image-workshop.ts";
 import { importImage } from "../engine/import-image.ts";
 import { hostPlatform, parsePlatform } from "../image/platform.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
+import { countBytes } from "../output/count-bytes.ts";
 import type { ImportOptions } from "./command-line.ts";
 import { refuseTerminal } from "./refuse-terminal.ts";
+import { withByteSpinner } from "./spinner.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";
 
@@ -12,7 +14,6 @@ export async function runImport(source: string, reference: string | undefined, o
   refuseTerminal(process.stdin, source);
   const request = {
     source,
-    stdin: process.stdin,
     name: reference === undefined ? null : formatReference(parseReference(reference)),
     changes: options.change,
     message: options.message ?? null,
@@ -20,7 +21,11 @@ export async function runImport(source: string, reference: string | undefined, o
   };
   const settings = { root: storeRoot(options.root), environment: process.env };
   const imageId = await withInterrupt((signal) =>
-    withImageWorkshop(settings, signal, (workshop) => importImage(request, workshop, signal)),
+    withImageWorkshop(settings, signal, (workshop) =>
+      withByteSpinner("importing", (onBytes) =>
+        importImage({ ...request, stdin: countBytes(process.stdin, onBytes) }, workshop, signal),
+      ),
+    ),
   );
   process.stdout.write(`${imageId}\n`);
 }

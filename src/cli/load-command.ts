@@ -1,8 +1,10 @@
 import { withImageWorkshop } from "../engine/image-workshop.ts";
 import { loadImages } from "../engine/load-images.ts";
 import { familiarReference, formatReference, parseReference } from "../image/reference.ts";
+import { countBytes } from "../output/count-bytes.ts";
 import type { LoadOptions } from "./command-line.ts";
 import { refuseTerminal } from "./refuse-terminal.ts";
+import { withByteSpinner } from "./spinner.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";
 
@@ -13,7 +15,11 @@ export async function runLoad(options: LoadOptions): Promise<void> {
   const settings = { root: storeRoot(options.root), environment: process.env };
   const tag = options.tag === undefined ? null : formatReference(parseReference(options.tag));
   const loaded = await withInterrupt((signal) =>
-    withImageWorkshop(settings, signal, (workshop) => loadImages(source, process.stdin, tag, workshop, signal)),
+    withImageWorkshop(settings, signal, (workshop) =>
+      withByteSpinner("loading", (onBytes) =>
+        loadImages(source, countBytes(process.stdin, onBytes), tag, workshop, signal),
+      ),
+    ),
   );
   for (const { names, imageIds } of loaded) {
     for (const name of names) process.stdout.write(`Loaded image: ${familiarReference(parseReference(name))}\n`);

@@ -4,6 +4,7 @@ import { saveImages } from "../engine/save-images.ts";
 import { chooseImage, choosePlatform } from "./choose-images.ts";
 import type { SaveOptions } from "./command-line.ts";
 import { refuseTerminal } from "./refuse-terminal.ts";
+import { withByteSpinner } from "./spinner.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";
 
@@ -25,7 +26,9 @@ export async function runSave(names: readonly string[], options: SaveOptions): P
           );
         return { platforms, name };
       });
-      return saveImages(chosen, options.format, destination, process.stdout, workshop, signal);
+      return withByteSpinner("saving", (onBytes) =>
+        saveImages(chosen, options.format, destination, process.stdout, workshop, signal, onBytes),
+      );
     }),
   );
   process.stderr.write(`${receipt.summary}\n`);

@@ -1,7 +1,6 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import { type Digest, digestOf, parseDigest } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import { isHttpUrl } from "../context/git-url.ts";
@@ -20,7 +19,7 @@ import { maximumArchiveBytes, openArchive } from "./load-images.ts";
 export interface ImportRequest {
   /** A file, an http(s) URL, or "-" for `stdin`: a tar, plain or compressed. */
   readonly source: string;
-  readonly stdin: Readable;
+  readonly stdin: AsyncIterable<Uint8Array>;
   /** Full reference; null for none. */
   readonly name: string | null;
   /** Dockerfile instructions about the config. */

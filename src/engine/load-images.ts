@@ -1,6 +1,5 @@
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Readable } from "node:stream";
 import { type Digest, digestOf } from "../base/digest.ts";
 import { BuildError, isBuildError } from "../base/errors.ts";
 import { openTree } from "../context/open-tree.ts";
@@ -30,7 +29,7 @@ export interface LoadedImage {
  */
 export async function loadImages(
   source: string,
-  stdin: Readable,
+  stdin: AsyncIterable<Uint8Array>,
   nameless: string | null,
   workshop: ImageWorkshop,
   signal: AbortSignal,
@@ -71,7 +70,7 @@ async function storeConfig(
  */
 export async function openArchive(
   source: string,
-  stdin: Readable,
+  stdin: AsyncIterable<Uint8Array>,
   what: string,
   { layers, tasks }: ImageWorkshop,
   signal: AbortSignal,

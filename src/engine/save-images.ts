@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import type { Digest } from "../base/digest.ts";
+import type { OnBytes } from "../output/count-bytes.ts";
 import { type NamedImages, writeOciArchive } from "../output/oci-archive-output.ts";
 import type { OutputReceipt } from "../output/output.ts";
 import type { StoredPlatformImage } from "../store/image-store.ts";
@@ -23,6 +24,7 @@ export async function saveImages(
   stdout: Writable,
   { store, layers }: ImageWorkshop,
   signal: AbortSignal,
+  onBytes: OnBytes = () => {},
 ): Promise<OutputReceipt> {
   const named = new Map<string, NamedImages & { readonly names: string[] }>();
   for (const { platforms, name } of chosen) {
@@ -41,6 +43,7 @@ export async function saveImages(
     compression: { format: { compression: forDocker ? "none" : "gzip", level: null }, force: false },
     annotations: [],
     ociMediaTypes: true,
+    onBytes,
   } as const;
   return writeOciArchive([...named.values()], options, layers, store.blobs, stdout, signal);
 }

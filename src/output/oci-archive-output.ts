@@ -3,6 +3,7 @@ import { BuildError } from "../base/errors.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { LayerStore } from "../store/layer-store.ts";
 import { streamArchive } from "./archive-stream.ts";
+import { countBytes, type OnBytes } from "./count-bytes.ts";
 import { makeOciImage, type OciOptions } from "./oci-image.ts";
 import { dockerManifestMember, layoutMembers } from "./oci-layout-members.ts";
 import type { Output, OutputReceipt, PlatformImage } from "./output.ts";
@@ -15,6 +16,7 @@ export interface ArchiveOptions extends OciOptions {
   readonly names: readonly string[];
   /** Also readable by `docker load` of any version, which takes one platform only. */
   readonly forDocker: boolean;
+  readonly onBytes?: OnBytes;
 }
 
 /** Images as a tar that holds an OCI layout; the same images give the same bytes. */
@@ -54,7 +56,12 @@ export async function writeOciArchive(
     named.map(async ({ images, names }) => ({ image: await makeOciImage(images, options, layers, signal), names })),
   );
   const members = layoutMembers(made, blobs, options.forDocker ? [dockerManifestMember(made)] : []);
-  const sizeBytes = await writeDestination(options.destination, streamArchive(members), stdout, signal);
+  const sizeBytes = await writeDestination(
+    options.destination,
+    countBytes(streamArchive(members), options.onBytes),
+    stdout,
+    signal,
+  );
   const [only] = made;
   return {
     manifest: made.length === 1 && only !== undefined ? only.image.root.digest : null,

@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import type { LayerStore } from "../store/layer-store.ts";
+import { countBytes, type OnBytes } from "./count-bytes.ts";
 import type { Output } from "./output.ts";
 import { writtenSummary } from "./receipt.ts";
 import { rootfsSpecsOf } from "./rootfs-entries.ts";
@@ -11,6 +12,7 @@ export interface RootfsTarOptions {
   readonly splitPlatforms: boolean | null;
   /** The time of all files, in seconds since 1970; null: each keeps its own. */
   readonly epoch: number | null;
+  readonly onBytes?: OnBytes;
 }
 
 /** The merged root file system as a tar. */
@@ -18,12 +20,13 @@ export function rootfsTarOutput(options: RootfsTarOptions, layers: LayerStore, s
   return {
     async write(images, signal) {
       const roots = await rootfsSpecsOf(images, options.splitPlatforms, options.epoch, layers, signal);
-      const sizeBytes = await writeDestination(options.destination, toAsync(rootfsTar(roots)), stdout, signal);
+      const sizeBytes = await writeDestination(
+        options.destination,
+        countBytes(rootfsTar(roots), options.onBytes),
+        stdout,
+        signal,
+      );
       return { manifest: null, summary: writtenSummary(options.destination, sizeBytes) };
     },
   };
-}
-
-async function* toAsync<T>(items: Iterable<T>): AsyncGenerator<T> {
-  yield* items;
 }
