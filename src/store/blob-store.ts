@@ -12,7 +12,7 @@ export interface BlobIdentity {
  * verifies again: what no longer has its digest is set aside, so that the next `put` can bring it back.
  */
 export interface BlobStore {
-  /** Whether the blob is there with this size. Its bytes are not read. */
+  /** Whether the blob is there with this size. Its bytes are read only when it has another one: it may be broken. */
   has(blob: BlobIdentity): Promise<boolean>;
   /**
    * Stores a stream of untrusted bytes. Throws BLOB_TOO_LARGE as soon as there are more than `size` bytes,

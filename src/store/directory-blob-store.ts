@@ -29,9 +29,17 @@ export class DirectoryBlobStore implements BlobStore {
         if (isMissing(error)) return false;
         throw error;
       }
-      if (this.#paths.isLocked) await this.quarantine(blob.digest);
+      // Whoever asks may have the size from somebody who is wrong; then the blob is not.
+      if (this.#paths.isLocked && !(await this.#isSound(blob.digest))) await this.quarantine(blob.digest);
       return false;
     });
+  }
+
+  async #isSound(digest: Digest): Promise<boolean> {
+    const hash = createHash("sha256");
+    for await (const chunk of createReadStream(this.path(digest), { highWaterMark: readSize }))
+      hash.update(chunk as Buffer);
+    return digestFromHex(hash.digest("hex")) === digest;
   }
 
   async put(blob: BlobIdentity, bytes: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {

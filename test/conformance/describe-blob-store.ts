@@ -72,6 +72,14 @@ export function describeBlobStore(name: string, use: () => { readonly blobs: Blo
       expect(await blobs.has(blob)).toBe(false);
     });
 
+    test("keeps a blob that somebody says has another size", async () => {
+      const { blobs } = current;
+      await blobs.put(blob, streamOf("some bytes"));
+      expect(await blobs.has({ ...blob, size: 3 })).toBe(false);
+      expect((await rejectionOf(blobs.put({ ...blob, size: 3 }, streamOf("som")))).code).toBe("BLOB_DIGEST_MISMATCH");
+      expect(await blobs.has(blob)).toBe(true);
+    });
+
     test("stores nothing after an abort", async () => {
       const { blobs } = current;
       const put = blobs.put(blob, streamOf("some bytes"), AbortSignal.abort());
