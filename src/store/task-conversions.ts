@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { BuildError } from "../base/errors.ts";
+import { Semaphore } from "../base/semaphore.ts";
 import type { TaskRunner } from "../base/task.ts";
 import { type CompressedPart, compressBlocks, withLevel } from "../layer/compress-blocks.ts";
 import type { OverlayXattrs } from "../layer/directory-writer.ts";
@@ -11,6 +12,8 @@ import { writeBlob } from "./write-blob.ts";
 
 /** Conversions as tasks: the heavy ones run wherever `runner` runs them, as many at a time as there are cores. */
 export function taskConversions(runner: TaskRunner, overlayXattrs: OverlayXattrs): LayerConversions {
+  /** Each layer takes memory for its blocks; a second one fills the time in which the first one waits for the disk. */
+  const compressing = new Semaphore(2);
   return {
     unpack: (source, blob, diffId, wanted, signal) => {
       const identity = blob === null ? null : { digest: blob.digest, size: blob.size };
@@ -23,7 +26,8 @@ export function taskConversions(runner: TaskRunner, overlayXattrs: OverlayXattrs
       if (compression === "none") return writeBlob(asParts(tar), into);
       // Twice as many blocks as cores: none waits while this thread reads the next ones.
       const parallel = 2 * availableParallelism();
-      return writeBlob(compressBlocks(tar, withLevel(compression, level), known, runner, parallel, signal), into);
+      const parts = compressBlocks(tar, withLevel(compression, level), known, runner, parallel, signal);
+      return compressing.use(() => writeBlob(parts, into), signal);
     },
   };
 }

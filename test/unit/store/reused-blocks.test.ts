@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { type DiffId, digestOf } from "../../../src/base/digest.ts";
+import type { TaskRunner } from "../../../src/base/task.ts";
 import { compressBlock, compressBlockTask } from "../../../src/layer/compress-block.ts";
 import type { LayerStore } from "../../../src/store/layer-store.ts";
 import { openLayerStore } from "../../../src/store/open-layer-store.ts";
@@ -99,6 +101,28 @@ test("a layer that is compressed while it is packed is not compressed again, and
   expect(await layers.blob(layer.diffId, gzip, never)).toEqual(want);
   expect(compressed()).toBe(before.compressed());
   expect(digestOf(readFileSync(stores.store.blobs.path(want.digest)))).toBe(want.digest);
+});
+
+test("however many layers are compressed at a time, no more blocks are in memory than two of them need", async () => {
+  let most = 0;
+  let current = 0;
+  const counting: TaskRunner = {
+    async run(task, input) {
+      current += 1;
+      most = Math.max(most, current);
+      await setImmediate();
+      current -= 1;
+      return functionRunner(bindTask(compressBlockTask, compressBlock)).run(task, input);
+    },
+  };
+  const nothing = { open: () => Promise.reject(new Error("nothing is remote")) };
+  const layers = openLayerStore(stores.store, counting, nothing, () => {});
+  const trees = Array.from({ length: 8 }, (_, at) => [...tree.slice(0, 300), file("zzz", `${at}`)]);
+  const made: DiffId[] = [];
+  for (const items of trees) made.push((await commit(layers, items)).diffId);
+  await Promise.all(made.map((diffId) => layers.blob(diffId, gzip, never)));
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThanOrEqual(2 * 2 * availableParallelism());
 });
 
 test("packing that fails says why, and leaves nothing to wait for", async () => {
