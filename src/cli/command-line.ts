@@ -255,15 +255,21 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
         .default("docker"),
     )
     .option("--platform <os/arch[/variant]>", "only this platform of each image")
+    .addHelpText(
+      "after",
+      examples("save ns/app ns/other -o images.tar", "save --format oci ns/app | gzip > app.tar.gz"),
+    )
     .action((images: string[], options: SaveOptions) => handlers.save(images, options));
   command("load", "take the images of an archive of docker save, or of an OCI layout, into the store")
     .option("-i, --input <file>", "archive, plain or compressed, or directory; - for stdin (the default)")
     .option("-t, --tag <reference>", "name for an image that has none in the archive")
+    .addHelpText("after", examples("load -i images.tar", "load -t ns/app < nameless.tar.gz"))
     .action((options: LoadOptions) => handlers.load(options));
   command("export", "write an image's file system as a tar")
     .argument("<image>", "reference, image ID or the beginning of one")
     .option("-o, --output <file>", "the file to write, - for stdout (the default)")
     .option("--platform <os/arch[/variant]>", "the platform, where the image has several")
+    .addHelpText("after", examples("export ns/app -o rootfs.tar", "export ns/app | tsbuild import - ns/flat:new"))
     .action((image: string, options: ExportOptions) => handlers.export(image, options));
   command("import", "make an image of a file system")
     .argument("<source>", "a tar, plain or compressed: a file, an http(s) URL, - for stdin")
@@ -271,16 +277,25 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
     .addOption(repeatable("-c, --change <instruction>", "a Dockerfile instruction about the config: CMD, ENV, USER, …"))
     .option("-m, --message <text>", "comment of the image's history")
     .option("--platform <os/arch[/variant]>", "platform of the image (default: this machine's)")
+    .addHelpText(
+      "after",
+      examples(
+        "import rootfs.tar.xz ns/app -c 'CMD [\"sh\"]'",
+        "import https://example.com/rootfs.tar ns/app --platform linux/arm64",
+      ),
+    )
     .action((source: string, reference: string | undefined, options: ImportOptions) =>
       handlers.import(source, reference, options),
     );
   command("ls", "list a directory of an image")
     .argument("<image[:/path]>", "the image, and a path in it; its root when left out")
     .option("--platform <os/arch[/variant]>", "the platform, where the image has several")
+    .addHelpText("after", examples("ls ns/app:/etc"))
     .action((place: string, options: LsOptions) => handlers.ls(place, options));
   command("cat", "print a file of an image")
     .argument("<image:/path>", "the image, and the path in it")
     .option("--platform <os/arch[/variant]>", "the platform, where the image has several")
+    .addHelpText("after", examples("cat ns/app:/etc/os-release"))
     .action((place: string, options: CatOptions) => handlers.cat(place, options));
   command(
     "diff",
