@@ -57,6 +57,8 @@ export function toRunRequest(
   const cwd = options.workdir ?? null;
   if (cwd !== null && !cwd.startsWith("/"))
     throw new BuildError("USAGE_INVALID", `--workdir ${JSON.stringify(cwd)}: is no absolute path`);
+  if (options.hostname !== undefined && !/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,62})$/.test(options.hostname))
+    throw new BuildError("USAGE_INVALID", `--hostname ${JSON.stringify(options.hostname)}: is no name of a machine`);
   return {
     args,
     name: options.name ?? null,

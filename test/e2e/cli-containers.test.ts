@@ -104,6 +104,7 @@ describe.skipIf(needsRoot !== null)(`containers${needsRoot === null ? "" : ` (sk
     ["127 for a program that is not there", 127, ["app", "nothing"]],
     ["126 for what cannot be executed", 126, ["app", "/data/file"]],
     ["125 for a flag that is unknown", 125, ["--nothing", "app"]],
+    ["125 for a directory that is not there", 125, ["-v", "/not/there:/place", "app"]],
     ["125 for a terminal that is not there", 125, ["-it", "app"]],
   ])("exit with %s", async (_, code, args) => {
     const result = await tsbuild("run", "--rm", ...args);
@@ -180,6 +181,25 @@ describe.skipIf(needsRoot !== null)(`containers${needsRoot === null ? "" : ` (sk
     expect(modes()).toBe(before);
     screen.destroy();
     closeSync(slave);
+  });
+
+  test("whose terminal goes away are told so", async () => {
+    const { master, slave } = openTerminal("/dev/pts");
+    const child = spawn(
+      process.execPath,
+      [cliProgram, "run", "-it", "--name", "hung-up", "app", "sh", "-c", "read line; exit 6"],
+      {
+        env: { PATH: process.env.PATH, TSBUILD_ROOT: at("store") },
+        stdio: [slave, slave, "ignore"],
+      },
+    );
+    closeSync(slave);
+    const end = endOf(child);
+    await vi.waitFor(async () => expect(await outputOf("ps", "--format", "{{.State}}")).toBe("running\n"), 20_000);
+    closeSync(master);
+    await end;
+    expect(await outputOf("ps", "-a", "--format", "{{.Status}}")).toMatch(/^Exited \(6\) /);
+    await outputOf("rm", "hung-up");
   });
 
   test.each<readonly [string, readonly NodeJS.Signals[], number]>([

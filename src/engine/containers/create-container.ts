@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { BuildError } from "../../base/errors.ts";
 import { openTree } from "../../context/open-tree.ts";
 import type { TreeSpec } from "../../context/tree-spec.ts";
 import { parseImageConfig, serializeImageConfig } from "../../image/config-json.ts";
@@ -44,6 +46,7 @@ export async function createContainer(
   const config = containerConfig(base.config, request);
   const args = programOf(config, name);
   const { mounts, volumes } = planContainerMounts(request.mounts, config.Volumes ?? []);
+  for (const mount of mounts) if (mount.kind === "bind") requireSource(mount.source);
   requireProgramsOf(base.platform, `image ${name}`);
   await store.containers.sweep();
 
@@ -90,6 +93,13 @@ export async function createContainer(
     ulimits: request.ulimits,
   };
   return { container, spec };
+}
+
+function requireSource(path: string): void {
+  if (existsSync(path)) return;
+  throw new BuildError("USAGE_INVALID", `mount source ${JSON.stringify(path)}: no such file or directory`, {
+    hint: "make it first: a directory that is mounted is not made",
+  });
 }
 
 /** A directory for each volume, which begins as what the image has in its place. */

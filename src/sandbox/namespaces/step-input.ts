@@ -33,14 +33,15 @@ const nothing: StepInput = {
   close() {},
 };
 
-/** Sends what is read from `input` to `target`; the returned function ends that. */
-function connect(input: Readable, target: Duplex): () => void {
-  const endTarget = (): void => void target.end();
-  input.on("error", endTarget);
-  input.pipe(target);
+/** Sends what is read from `input` to `target`, and calls `end` when there is no more; the returned function ends that. */
+function connect(input: Readable, target: Duplex, end: () => void): () => void {
+  input.on("end", end);
+  input.on("error", end);
+  input.pipe(target, { end: false });
   return () => {
     input.unpipe(target);
-    input.off("error", endTarget);
+    input.off("end", end);
+    input.off("error", end);
     input.pause();
   };
 }
@@ -56,7 +57,7 @@ function openPipedInput(input: Readable): StepInput {
     ...nothing,
     descriptor: readEnd,
     begin() {
-      disconnect = connect(input, target);
+      disconnect = connect(input, target, () => void target.end());
     },
     close() {
       disconnect();
@@ -80,12 +81,14 @@ function openTerminalInput({ input, output }: ProcessIo): StepInput {
     end,
     begin() {
       [master = -1] = receiveWithDescriptors(own, 1)?.descriptors ?? [];
-      terminal = new ReadStream(master);
-      terminal.on("data", (chunk: Uint8Array) => output("stdout", chunk));
+      const opened = new ReadStream(master);
+      terminal = opened;
+      opened.on("data", (chunk: Uint8Array) => output("stdout", chunk));
       // EIO: the last program that had it open has ended
-      terminal.on("error", () => terminal?.destroy());
-      terminal.once("close", tellEnd);
-      if (input !== undefined) disconnect = connect(input, terminal);
+      opened.on("error", () => opened.destroy());
+      opened.once("close", tellEnd);
+      // the input of a terminal ends when the caller's own is gone: the programs are told so
+      if (input !== undefined) disconnect = connect(input, opened, () => void opened.destroy());
     },
     resize({ columns, rows }) {
       if (terminal?.destroyed === false) setTerminalSize(master, columns, rows);

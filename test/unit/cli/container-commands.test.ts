@@ -74,8 +74,12 @@ test("files of variables count less than flags", async () => {
   expect(toRunRequest([], options, {}).env).toEqual(["A=flag"]);
 });
 
-test("a working directory is an absolute path", async () => {
-  const options = await runOptions("-w", "here");
+test.each([
+  ["a relative working directory", ["-w", "here"]],
+  ["a hostname with a newline", ["-h", "a\nb"]],
+  ["an empty hostname", ["-h", ""]],
+])("%s is refused", async (_, flags) => {
+  const options = await runOptions(...flags);
   expect(thrownBy(() => toRunRequest([], options, {}))).toMatchObject({ code: "USAGE_INVALID" });
 });
 
