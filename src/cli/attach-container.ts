@@ -37,14 +37,25 @@ export async function attachContainer(
   let endedBy: "SIGKILL" | "SIGPIPE" | null = null;
   let running: RunningProcess | null = null;
   let requests = 0;
+  const early: NodeJS.Signals[] = [];
+  const isRaw = hasInput && hasTerminal && stdin.isTTY;
+  const makeRaw = (): void => {
+    // node puts it back, also when it ends in some other way; the container's terminal has done what this one would do
+    stdin.setRawMode(false);
+    stdin.setRawMode(true);
+    keepOutput(stdin.fd);
+  };
   const end = (signal: "SIGKILL" | "SIGPIPE"): void => {
     endedBy ??= signal;
     abort.abort();
   };
   const pass = (signal: NodeJS.Signals): void => {
     if (signal === "SIGINT" || signal === "SIGTERM") requests += 1;
+    // a shell that stopped this process has made the terminal its own
+    if (signal === "SIGCONT" && isRaw) makeRaw();
     if (requests >= patience) end("SIGKILL");
-    else running?.kill(signal);
+    else if (running === null) early.push(signal);
+    else running.kill(signal);
   };
   const brokenPipe = (error: NodeJS.ErrnoException): void => {
     if (error.code === "EPIPE") end("SIGPIPE");
@@ -52,7 +63,6 @@ export async function attachContainer(
   const sizeOf = (): TerminalSize =>
     stdout.isTTY ? { columns: stdout.columns || usualSize.columns, rows: stdout.rows || usualSize.rows } : usualSize;
   const resize = (): void => running?.resize(sizeOf());
-  const isRaw = hasInput && hasTerminal && stdin.isTTY;
   const io: ProcessIo = {
     output: (stream, chunk) => void (stream === "stdout" ? stdout : stderr).write(chunk),
     ...(hasInput ? { input: stdin } : {}),
@@ -61,17 +71,14 @@ export async function attachContainer(
       running = process;
       // it may have changed since
       if (hasTerminal) process.resize(sizeOf());
+      for (const signal of early) process.kill(signal);
     },
   };
   for (const signal of forwarded) process.on(signal, pass);
   stdout.on("error", brokenPipe);
   stdout.on("resize", resize);
   try {
-    if (isRaw) {
-      // node puts it back, also when it ends in some other way; the container's terminal has done what this one would do
-      stdin.setRawMode(true);
-      keepOutput(stdin.fd);
-    }
+    if (isRaw) makeRaw();
     return await run(io, abort.signal);
   } catch (error) {
     if (endedBy === null || !isBuildError(error, "BUILD_CANCELLED")) throw error;

@@ -1,4 +1,5 @@
 import type { CommandMaker, GlobalOptions } from "./command-line.ts";
+import { examples } from "./image-commands.ts";
 
 /** Options of `run` as the command line gives them, unparsed. */
 export interface RunOptions extends GlobalOptions {
@@ -70,6 +71,10 @@ export function addContainerCommands(maker: CommandMaker, handlers: ContainerHan
     .option("-a, --author <name>", "author of the image")
     .addOption(repeatable("-c, --change <instruction>", "a Dockerfile instruction about the config: CMD, ENV, USER, …"))
     .option("-m, --message <text>", "comment in the image's history")
+    .addHelpText(
+      "after",
+      examples("commit try ns/app:new", "commit -m 'with curl' -c 'CMD [\"curl\"]' try ns/app:curl"),
+    )
     .action((name: string, reference: string | undefined, options: CommitOptions) =>
       handlers.commit(name, reference, options),
     );
@@ -79,16 +84,19 @@ export function addContainerCommands(maker: CommandMaker, handlers: ContainerHan
     .option("--format <json|table|template>", "one JSON object a line, a table, or a Go template for each line")
     .option("--no-trunc", "show whole IDs and commands")
     .option("-q, --quiet", "print IDs only")
+    .addHelpText("after", examples("ps -a", "ps -aq --filter status=exited", "ps --format '{{.Names}} {{.Status}}'"))
     .action((options: PsOptions) => handlers.ps(options));
   command("rm", "remove containers with all they changed")
     .argument("<containers...>", "names, IDs or beginnings of them")
     .option("-f, --force", "kill those that run; what is not there is no error")
+    .addHelpText("after", examples("rm try", "rm -f 3f5a1c2b9d04"))
     .action((names: string[], options: RmOptions) => handlers.rm(names, options));
   command("logs", "print what a container's program wrote")
     .argument("<container>", container)
     .option("-f, --follow", "go on until the container ends")
     .option("-n, --tail <number>", "only so many lines from the end", "all")
     .option("-t, --timestamps", "begin each line with its time")
+    .addHelpText("after", examples("logs --tail 20 -t try", "logs -f try"))
     .action((name: string, options: LogsOptions) => handlers.logs(name, options));
 }
 
@@ -124,5 +132,9 @@ function addRun({ command, repeatable, oneOf }: CommandMaker, handlers: Containe
     .option("-u, --user <name|uid[:group|gid]>", "who runs the program")
     .addOption(repeatable("-v, --volume <host:path[:ro]>", "show a directory or file of the host in the container"))
     .option("-w, --workdir <path>", "working directory of the program")
+    .addHelpText(
+      "after",
+      examples("run --rm -it ns/app sh", 'run --rm -v "$PWD":/src:ro -w /src ns/app make', "run --name try ns/app"),
+    )
     .action((image: string, program: string[], options: RunOptions) => handlers.run(image, program, options));
 }

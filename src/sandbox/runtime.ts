@@ -23,6 +23,8 @@ export interface TerminalSize {
 export interface RunningProcess {
   /** Its number, as the host sees it. */
   readonly pid: number;
+  /** What was made in the upper directory only to mount something on it; it is removed when the process has ended. */
+  readonly mountPoints: readonly { readonly path: string; readonly type: "file" | "directory" }[];
   /** Sends it a signal; as process 1 it only gets those it handles, but for SIGKILL and SIGSTOP. */
   kill(signal: NodeJS.Signals): void;
   /** Gives its terminal another size. */

@@ -1,6 +1,6 @@
 import { type DiffId, type Digest, parseDiffId, parseDigest } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
-import type { RecordFields } from "./record-fields.ts";
+import { RecordFields } from "./record-fields.ts";
 
 /** What a container was made of; the file `container.json`. */
 export interface ContainerRecord {
@@ -26,6 +26,8 @@ export interface ContainerStart {
   /** Number of the process, as the host sees it. */
   readonly pid: number;
   readonly startedAtMs: number;
+  /** What was made in its upper directory only to mount something on it; whoever runs it removes that afterwards. */
+  readonly mountPoints: readonly { readonly path: string; readonly type: "file" | "directory" }[];
 }
 
 /** How it ended; the file `exit.json`. */
@@ -52,6 +54,10 @@ export function parseContainer(fields: RecordFields): ContainerRecord {
 export const parseContainerStart = (fields: RecordFields): ContainerStart => ({
   pid: fields.count("pid"),
   startedAtMs: fields.count("startedAtMs"),
+  mountPoints: fields.list("mountPoints", (item) => {
+    const point = new RecordFields("mount point", item);
+    return { path: point.text("path"), type: point.text("type") === "file" ? "file" : "directory" };
+  }),
 });
 
 export const parseContainerExit = (fields: RecordFields): ContainerExit => ({

@@ -85,8 +85,13 @@ export class ContainerStore {
     return {
       id,
       directory,
-      noteStart: ({ pid, startedAtMs }) =>
-        writeRecord(join(directory, startName), { pid, startedAtMs }, directory, "eventual"),
+      noteStart: ({ pid, startedAtMs, mountPoints }) =>
+        writeRecord(
+          join(directory, startName),
+          { pid, startedAtMs, mountPoints: mountPoints.map(({ path, type }) => ({ path, type })) },
+          directory,
+          "eventual",
+        ),
       noteExit: ({ exitCode, finishedAtMs }) =>
         writeRecord(join(directory, exitName), { exitCode, finishedAtMs }, directory, "eventual"),
       close: () => closeSync(ownLock),

@@ -5,6 +5,7 @@ import type { ImageConfig } from "../../image/image-config.ts";
 import { formatTimestamp } from "../../image/timestamp.ts";
 import { packDirectoryDiffTask } from "../../layer/pack-directory-diff.ts";
 import { planConfigChanges } from "../../plan/plan-config-changes.ts";
+import { removeStubs } from "../../sandbox/namespaces/remove-stubs.ts";
 import type { ImageWorkshop } from "../image-workshop.ts";
 
 /** What is to become an image, and what it shall say of itself. */
@@ -29,18 +30,17 @@ export async function commitContainer(
   { store, layers, tasks }: ImageWorkshop,
   signal: AbortSignal,
 ): Promise<Digest> {
-  const { id, diffIds, imageConfig } = await store.containers.open(request.container);
+  const { id, diffIds, imageConfig, start, exit } = await store.containers.open(request.container);
   const base = parseImageConfig(Buffer.from(imageConfig), `config of container ${id.slice(0, 12)}`);
   const config = await planConfigChanges(request.changes, base.config, base.platform, signal);
   const lower = await Promise.all(diffIds.map((diffId) => layers.readable(diffId, signal)));
   const into = await layers.makeTemporary();
   const release = store.containers.hold(id);
+  const upper = join(store.paths.container(id), "dir");
+  // whoever ran it was killed before it could do so
+  if (exit === null) removeStubs(upper, start?.mountPoints ?? []);
   const layer = await tasks
-    .run(
-      packDirectoryDiffTask,
-      { upper: join(store.paths.container(id), "dir"), lower, into, keepTar: true, overlayXattrs: "trusted" },
-      signal,
-    )
+    .run(packDirectoryDiffTask, { upper, lower, into, keepTar: true, overlayXattrs: "trusted" }, signal)
     .finally(release);
   const isEmpty = layer.sizeBytes <= emptyTarBytes;
   if (!isEmpty) await layers.commitTar(into, layer);

@@ -37,7 +37,11 @@ export async function runContainer(
         io.output(stream, chunk);
       },
       started(process) {
-        noted = container.noteStart({ pid: process.pid, startedAtMs: Date.now() });
+        noted = container.noteStart({
+          pid: process.pid,
+          startedAtMs: Date.now(),
+          mountPoints: process.mountPoints,
+        });
         noted.catch(() => {});
         io.started?.(process);
       },

@@ -32,12 +32,12 @@ function openStepPipe(take: (chunk: Uint8Array) => void): StepPipe {
 
 /** What a step reports, as it comes. */
 class StepReports {
-  readonly #whenPrepared: () => void;
+  readonly #whenPrepared: (report: Extract<StepReport, { kind: "prepared" }>) => void;
   #rest = "";
   #prepared: Extract<StepReport, { kind: "prepared" }> | null = null;
   #failed: Extract<StepReport, { kind: "failed" }> | null = null;
 
-  constructor(whenPrepared: () => void) {
+  constructor(whenPrepared: (report: Extract<StepReport, { kind: "prepared" }>) => void) {
     this.#whenPrepared = whenPrepared;
   }
 
@@ -57,7 +57,7 @@ class StepReports {
       if (report.kind === "failed") this.#failed = report;
       else {
         this.#prepared = report;
-        this.#whenPrepared();
+        this.#whenPrepared(report);
       }
     }
   }
@@ -84,10 +84,10 @@ export async function runInSandbox(
   signal: AbortSignal,
 ): Promise<SandboxOutcome> {
   const input = openStepInput(io);
-  const reports = new StepReports(() => {
+  const reports = new StepReports(({ stubs }) => {
     input.begin();
     void child.pid.then((pid) => {
-      io.started?.({ pid, kill: (name) => child.kill(name), resize: (size) => input.resize(size) });
+      io.started?.({ pid, mountPoints: stubs, kill: (name) => child.kill(name), resize: (size) => input.resize(size) });
     });
   });
   const stdout = openStepPipe((chunk) => io.output("stdout", chunk));

@@ -16,7 +16,7 @@ const ended: StoredContainer = {
   isTransient: false,
   imageConfig: "{}",
   isRunning: false,
-  start: { pid: 1, startedAtMs: 1000 },
+  start: { pid: 1, startedAtMs: 1000, mountPoints: [] },
   exit: { exitCode: 3, finishedAtMs: 60_000 },
 };
 const running: StoredContainer = { ...ended, isRunning: true, exit: null };

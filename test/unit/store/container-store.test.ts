@@ -36,7 +36,7 @@ async function add(record: ContainerRecord): Promise<OpenContainer> {
 
 async function addEnded(record: ContainerRecord): Promise<void> {
   const container = await add(record);
-  await container.noteStart({ pid: 7, startedAtMs: 1 });
+  await container.noteStart({ pid: 7, startedAtMs: 1, mountPoints: [{ path: "etc/hosts", type: "file" }] });
   await container.noteExit({ exitCode: 3, finishedAtMs: 2 });
   container.close();
 }
@@ -45,12 +45,12 @@ describe("a container", () => {
   test("runs until it is closed, and then has ended as was noted", async () => {
     const container = await add(recordOf("a"));
     expect(await containers().list()).toEqual([{ ...recordOf("a"), isRunning: true, start: null, exit: null }]);
-    await container.noteStart({ pid: 7, startedAtMs: 1 });
+    await container.noteStart({ pid: 7, startedAtMs: 1, mountPoints: [{ path: "etc/hosts", type: "file" }] });
     await container.noteExit({ exitCode: 3, finishedAtMs: 2 });
     container.close();
     expect(await containers().get("a".repeat(64))).toMatchObject({
       isRunning: false,
-      start: { pid: 7, startedAtMs: 1 },
+      start: { pid: 7, startedAtMs: 1, mountPoints: [{ path: "etc/hosts", type: "file" }] },
       exit: { exitCode: 3, finishedAtMs: 2 },
     });
   });
