@@ -140,6 +140,12 @@ describe("the rows of the squashed layer", () => {
       true,
     ],
     [
+      "and so are those of what the opaque directory got anew",
+      [[dir("e"), opaque("e"), dir("e/k"), file("e/k/y")], [whiteout("e/k/y")]],
+      ["e directory", "e opaque", "e/k directory"],
+      true,
+    ],
+    [
       "a link whose first name was replaced becomes the file",
       [[file("1", "c"), hardlink("2", "1"), hardlink("3", "1")], [file("1", "other")]],
       ["1 file", "2 file", "3 hardlink 2"],
