@@ -1,6 +1,7 @@
 import { BuildError } from "../base/errors.ts";
 import { withImageWorkshop } from "../engine/image-workshop.ts";
 import { squashStoredImage } from "../engine/squash-stored-image.ts";
+import { parseNewName } from "../image/reference.ts";
 import { chooseImage } from "./choose-images.ts";
 import type { SquashOptions } from "./command-line.ts";
 import { renderSquash } from "./render-squash.ts";
@@ -10,6 +11,7 @@ import { writeLines } from "./write-lines.ts";
 
 /** `tsbuild squash`: merges layers of a stored image, says on stderr what that saved, and prints the new image ID. */
 export async function runSquash(name: string, options: SquashOptions): Promise<void> {
+  for (const tag of options.tag) parseNewName(tag);
   const settings = { root: storeRoot(options.root), environment: process.env };
   const { imageIds, reports } = await withInterrupt((signal) =>
     withImageWorkshop(settings, signal, async (workshop) => {

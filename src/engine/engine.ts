@@ -3,7 +3,7 @@ import type { ProgressSink } from "../base/build-event.ts";
 import type { Digest } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import type { Platform } from "../image/platform.ts";
-import { formatReference, parseReference } from "../image/reference.ts";
+import { formatReference, parseNewName, parseReference } from "../image/reference.ts";
 import { checkDestination, epochOf, openOutput } from "../output/open-output.ts";
 import type { OutputReceipt, PlatformImage } from "../output/output.ts";
 import type { OutputAnnotation } from "../output/output-annotation.ts";
@@ -191,10 +191,7 @@ function againAfterChange(build: Engine["build"]): Engine["build"] {
 }
 
 function checkNames(request: BuildRequest): void {
-  for (const tag of request.tags) {
-    if (parseReference(tag).digest !== null)
-      throw new BuildError("REFERENCE_INVALID", `tag ${JSON.stringify(tag)}: a digest cannot be given to an image`);
-  }
+  for (const tag of request.tags) parseNewName(tag);
   checkAnnotations(request);
   const isNameless = (output: OutputSpec): boolean =>
     output.kind === "image" && output.push && output.names.length === 0 && request.tags.length === 0;

@@ -93,6 +93,13 @@ function invalid(text: string, problem: string, hint?: string): BuildError {
   return new BuildError("REFERENCE_INVALID", `image reference ${JSON.stringify(shown)}: ${problem}`, { hint });
 }
 
+/** A name an image is to get. Throws REFERENCE_INVALID, also for one with a digest. */
+export function parseNewName(text: string): Reference {
+  const reference = parseReference(text);
+  if (reference.digest === null) return reference;
+  throw new BuildError("REFERENCE_INVALID", `tag ${JSON.stringify(text)}: a digest cannot be given to an image`);
+}
+
 /** The reference in full: `docker.io/library/busybox:latest@sha256:…`. */
 export function formatReference(reference: Reference): string {
   return `${reference.registry}/${reference.repository}${suffix(reference)}`;

@@ -110,6 +110,7 @@ test.each([
   [["ls", "demo/a:1", "--platform", "linux/s390x"], 1, "linux/s390x"],
   [["diff", "demo/b", "--from", "7"], 2, "3 layers"],
   [["squash", "demo/none"], 1, "not found"],
+  [["squash", "demo/b", "-t", `a@sha256:${"0".repeat(64)}`], 2, "a digest cannot be given"],
   [["squash", "demo/b", "--from", "demo/none"], 2, "demo/none"],
   [["verify", "demo/none"], 1, "not found"],
 ])("%j fails and says why", async (args, code, problem) => {

@@ -55,7 +55,7 @@ test("the file system stays what it was, wherever the squashed layers begin", ()
       expect(flattened([...layers.slice(0, kept), squashed]).equals(flattened(layers))).toBe(true);
       expect(squash(layers, kept).diffId).toBe(squashed.diffId);
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
