@@ -7,6 +7,7 @@ import { describeMounts } from "./runtime/describe-mounts.ts";
 import { describeNetwork } from "./runtime/describe-network.ts";
 import { describeProcess } from "./runtime/describe-process.ts";
 import { describeRoot } from "./runtime/describe-root.ts";
+import { describeStreams } from "./runtime/describe-streams.ts";
 import { describeUser } from "./runtime/describe-user.ts";
 import { useSandbox } from "./runtime/sandbox.ts";
 
@@ -20,6 +21,7 @@ export async function describeRuntime(name: string, runtime: Runtime): Promise<v
   describe(`${name} is a Runtime`, () => {
     const sandbox = useSandbox(runtime);
     describeProcess(sandbox);
+    describeStreams(sandbox);
     describeEnvironment(sandbox);
     describeUser(sandbox);
     describeConfinement(sandbox);

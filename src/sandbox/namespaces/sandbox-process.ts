@@ -110,7 +110,8 @@ export async function runInSandbox(
     // without an end that somebody saw, the end of its output tells that the step is gone
     const status = await child.end.finally(async () => {
       await drained([report]);
-      await drained([stdout, stderr, ...(reports.prepared === null ? [] : [input])]);
+      await drained([stdout, stderr]);
+      input.finish();
     });
     if (signal.aborted) throw new BuildError("BUILD_CANCELLED", "the step was cancelled");
     const { prepared, failed } = reports;
@@ -132,7 +133,7 @@ export async function runInSandbox(
 const drainLimitMs = 500;
 
 /** All writers end with the namespace, unless the step handed its output to a process outside of it. */
-async function drained(pipes: readonly { readonly end: Promise<void> }[]): Promise<void> {
+async function drained(pipes: readonly StepPipe[]): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const soon = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, drainLimitMs);

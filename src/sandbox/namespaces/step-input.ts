@@ -1,9 +1,10 @@
-import { closeSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Duplex, Readable } from "node:stream";
 import { ReadStream } from "node:tty";
 import { makeSocketPair, receiveWithDescriptors } from "../../sys/descriptor-passing.ts";
 import { makePipe } from "../../sys/process.ts";
+import { hasErrno } from "../../sys/system-error.ts";
 import { setTerminalSize } from "../../sys/terminal.ts";
 import type { ProcessIo, TerminalSize } from "../runtime.ts";
 
@@ -14,8 +15,8 @@ export interface StepInput {
   /** The step's program is about to run. */
   begin(): void;
   resize(size: TerminalSize): void;
-  /** Everything that the step wrote to its terminal has come. */
-  readonly end: Promise<void>;
+  /** Nothing is left of the step: takes what it wrote last. */
+  finish(): void;
   close(): void;
 }
 
@@ -29,7 +30,7 @@ const nothing: StepInput = {
   descriptor: null,
   begin() {},
   resize() {},
-  end: Promise.resolve(),
+  finish() {},
   close() {},
 };
 
@@ -66,38 +67,57 @@ function openPipedInput(input: Readable): StepInput {
   };
 }
 
-/** A terminal that the step makes in its own /dev; it sends its other side. */
+/** What is open of a terminal. */
+interface OpenTerminal {
+  readonly master: number;
+  /** Held open, because node takes a terminal that nobody has open any more for one that has nothing left to read. */
+  readonly slave: number;
+  readonly stream: ReadStream;
+}
+
+/** A terminal that the step makes in its own /dev; it sends both sides. */
 function openTerminalInput({ input, output }: ProcessIo): StepInput {
   const [own, theirs] = makeSocketPair();
-  let terminal: ReadStream | null = null;
-  let master = -1;
+  let terminal: OpenTerminal | null = null;
   let disconnect = (): void => {};
-  let tellEnd = (): void => {};
-  const end = new Promise<void>((resolve) => {
-    tellEnd = resolve;
-  });
+  const take = (chunk: Uint8Array): void => output("stdout", chunk);
   return {
     descriptor: theirs,
-    end,
     begin() {
-      [master = -1] = receiveWithDescriptors(own, 1)?.descriptors ?? [];
-      const opened = new ReadStream(master);
-      terminal = opened;
-      opened.on("data", (chunk: Uint8Array) => output("stdout", chunk));
-      // EIO: the last program that had it open has ended
-      opened.on("error", () => opened.destroy());
-      opened.once("close", tellEnd);
+      const [master = -1, slave = -1] = receiveWithDescriptors(own, 1)?.descriptors ?? [];
+      const stream = new ReadStream(master);
+      terminal = { master, slave, stream };
+      stream.on("data", take);
+      stream.on("error", () => stream.destroy());
       // the input of a terminal ends when the caller's own is gone: the programs are told so
-      if (input !== undefined) disconnect = connect(input, opened, () => void opened.destroy());
+      if (input !== undefined) disconnect = connect(input, stream, () => void stream.destroy());
     },
     resize({ columns, rows }) {
-      if (terminal?.destroyed === false) setTerminalSize(master, columns, rows);
+      if (terminal?.stream.destroyed === false) setTerminalSize(terminal.master, columns, rows);
+    },
+    finish() {
+      if (terminal === null) return;
+      closeSync(terminal.slave);
+      if (terminal.stream.destroyed) return;
+      terminal.stream.pause();
+      readToEnd(terminal.master, take);
     },
     close() {
       disconnect();
       closeSync(own);
-      if (terminal === null) tellEnd();
-      else terminal.destroy();
+      terminal?.stream.destroy();
     },
   };
+}
+
+/** Reads what is left in a terminal that no program has open any more. */
+function readToEnd(master: number, take: (chunk: Uint8Array) => void): void {
+  const buffer = Buffer.alloc(1 << 16);
+  try {
+    for (let count = readSync(master, buffer); count > 0; count = readSync(master, buffer))
+      take(Buffer.from(buffer.subarray(0, count)));
+  } catch (error) {
+    // how a terminal tells that this was all
+    if (!hasErrno(error, "EIO", "EAGAIN")) throw error;
+  }
 }

@@ -2,7 +2,7 @@ import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, syml
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
-import type { ExitStatus, Runtime } from "../../../src/sandbox/runtime.ts";
+import type { ExitStatus, ProcessIo, Runtime } from "../../../src/sandbox/runtime.ts";
 import type { SandboxMount, SandboxSpec } from "../../../src/sandbox/sandbox-spec.ts";
 import { unpackBaseRootfs } from "../../support/base-rootfs.ts";
 
@@ -60,8 +60,13 @@ export interface Sandbox {
   /** A directory with the given files; a name that ends in "/" is a directory, content "-> x" makes a symlink. */
   directoryWith(files: Files): string;
   /** Runs a command on the base image unless `over` says otherwise. */
-  run(args: readonly string[], over?: Partial<SandboxSpec>, signal?: AbortSignal): Promise<Ran>;
-  shell(script: string, over?: Partial<SandboxSpec>): Promise<Ran>;
+  run(
+    args: readonly string[],
+    over?: Partial<SandboxSpec>,
+    signal?: AbortSignal,
+    more?: Omit<ProcessIo, "output">,
+  ): Promise<Ran>;
+  shell(script: string, over?: Partial<SandboxSpec>, more?: Omit<ProcessIo, "output">): Promise<Ran>;
   /** Output of a script that must succeed. */
   outputOf(script: string, over?: Partial<SandboxSpec>): Promise<string>;
 }
@@ -99,18 +104,20 @@ export function useSandbox(runtime: Runtime): Sandbox {
     args: readonly string[],
     over: Partial<SandboxSpec> = {},
     signal = new AbortController().signal,
+    more: Omit<ProcessIo, "output"> = {},
   ): Promise<Ran> => {
     const place = newDirectory("run");
     const [upper, work] = [join(place, "upper"), join(place, "work")];
     mkdirSync(upper, { mode: 0o755 });
     mkdirSync(work);
     const output = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
-    const io = { output: (stream: "stdout" | "stderr", chunk: Uint8Array) => void output[stream].push(chunk) };
+    const io = { ...more, output: (stream: "stdout" | "stderr", chunk: Uint8Array) => void output[stream].push(chunk) };
     const status = await runtime.run({ ...emptySpec, args, lowers: [base], upper, work, ...over }, io, signal);
     const text = (chunks: readonly Uint8Array[]): string => Buffer.concat(chunks).toString("latin1");
     return { status, stdout: text(output.stdout), stderr: text(output.stderr), upper };
   };
-  const shell = (script: string, over: Partial<SandboxSpec> = {}): Promise<Ran> => run(["/bin/sh", "-c", script], over);
+  const shell = (script: string, over: Partial<SandboxSpec> = {}, more: Omit<ProcessIo, "output"> = {}): Promise<Ran> =>
+    run(["/bin/sh", "-c", script], over, undefined, more);
   const outputOf = async (script: string, over: Partial<SandboxSpec> = {}): Promise<string> => {
     const { status, stdout, stderr } = await shell(script, over);
     expect({ status, stderr }).toEqual({ status: { exitCode: 0, signal: null }, stderr: "" });
