@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fstatSync, openSync, statSync } from "node:fs";
-import { mkdir, readdir, rename, rmdir } from "node:fs/promises";
+import { closeSync, fstatSync, openSync, renameSync, statSync } from "node:fs";
+import { mkdir, readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "../sys/lock.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -27,15 +27,19 @@ export function nameTemporaryDirectory(parent: string): TemporaryDirectory {
     make: () =>
       withStorageErrors(parent, async () => {
         while (lock === null) {
-          await mkdir(path, { mode: 0o700 });
+          await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+            // A sweeper has taken the lock of the last attempt, and not yet the directory.
+            if (systemErrorCode(error) !== "EEXIST") throw error;
+          });
           lock = lockNewDirectory(path);
         }
       }),
     async remove() {
       if (lock === null) return;
+      const dead = renameDead(parent, path);
       closeSync(lock);
       lock = null;
-      await removeDead(parent, path);
+      if (dead !== null) await removeScratch(dead);
     },
   };
 }
@@ -65,39 +69,46 @@ export async function sweepTemporaryDirectories(parent: string): Promise<void> {
     const path = join(parent, name);
     try {
       if (name.endsWith(deadSuffix)) await removeScratch(path);
-      else if (isAbandoned(path)) await removeDead(parent, path);
+      else {
+        const dead = takeAbandoned(parent, path);
+        if (dead !== null) await removeScratch(dead);
+      }
     } catch {
       // The next sweep tries again.
     }
   }
 }
 
-function isAbandoned(path: string): boolean {
+/**
+ * Renames a directory whose process is gone, and gives its new name; null when there is nothing to take. The lock is held
+ * until the directory has another name: whoever is making the directory at this moment could otherwise lock it in between.
+ */
+function takeAbandoned(parent: string, path: string): string | null {
   let fd: number;
   try {
     fd = openSync(join(path, lockName), "r");
   } catch (error) {
     // Being made right now, or left by a crash before it had a lock; rmdir fails for the former as soon as it has one.
     if (isMissing(error)) rmdir(path).catch(() => {});
-    return false;
+    return null;
   }
   try {
-    return tryLock(fd, "exclusive") && isSameFile(fd, join(path, lockName));
+    return tryLock(fd, "exclusive") && isSameFile(fd, join(path, lockName)) ? renameDead(parent, path) : null;
   } finally {
     closeSync(fd);
   }
 }
 
 /** The name says it is dead before anything in it goes, so that a sweep cut short is continued by the next one. */
-async function removeDead(parent: string, path: string): Promise<void> {
+function renameDead(parent: string, path: string): string | null {
   const dead = join(parent, `${randomBytes(6).toString("hex")}${deadSuffix}`);
   try {
-    await rename(path, dead);
+    renameSync(path, dead);
+    return dead;
   } catch (error) {
-    if (isMissing(error)) return;
+    if (isMissing(error)) return null;
     throw error;
   }
-  await removeScratch(dead);
 }
 
 /** Empties a directory into itself: nested directories move up to it until there are none. */
