@@ -21,6 +21,7 @@ import {
 } from "./build-flags.ts";
 import type { BuildOptions } from "./command-line.ts";
 import { FailureRecorder } from "./failure-recorder.ts";
+import { parseLimits } from "./limit-flags.ts";
 import { createPlainRenderer } from "./progress/plain-renderer.ts";
 import type { ProgressRenderer, Write } from "./progress/progress-renderer.ts";
 import { quietRenderer } from "./progress/quiet-renderer.ts";
@@ -168,6 +169,7 @@ export function toRequest(context: string, options: BuildOptions): BuildRequest 
     extraHosts: parseExtraHosts(options.addHost),
     shmSizeBytes: options.shmSize === undefined ? null : parseSize("shm-size", options.shmSize),
     ulimits: parseUlimits(options.ulimit),
+    limits: parseLimits(options),
     secrets: parseSecrets(options.secret, process.env),
     ssh: parseSsh(options.ssh, process.env),
     namedContexts: parseNamedContexts(options.buildContext),

@@ -5,6 +5,7 @@ import { type CommandNode, kindOfPlace } from "./completion/command-tree.ts";
 import type { Shell } from "./completion-command.ts";
 import { addContainerCommands, type ContainerHandlers } from "./container-commands.ts";
 import { addImageCommands, examples, type ImageHandlers } from "./image-commands.ts";
+import { type LimitOptions, limitFlags } from "./limit-flags.ts";
 import { addRegistryCommands, type RegistryHandlers } from "./registry-commands.ts";
 
 /** Options every command has. */
@@ -14,7 +15,7 @@ export interface GlobalOptions {
 }
 
 /** Options of `build` as the command line gives them, unparsed. */
-export interface BuildOptions extends GlobalOptions {
+export interface BuildOptions extends GlobalOptions, LimitOptions {
   readonly tag: readonly string[];
   readonly file?: string;
   readonly buildArg: readonly string[];
@@ -409,7 +410,7 @@ const uniqueOptions = (options: readonly Option[]): readonly Option[] => [
 ];
 
 function addBuild(program: Command, handlers: CommandHandlers): void {
-  program
+  const command = program
     .command("build", { isDefault: true })
     .description("build an image from a Dockerfile (the default command)")
     .argument("<context>", "directory, - for a tar or a Dockerfile on stdin, a git URL (#ref:subdir) or an http(s) URL")
@@ -454,4 +455,5 @@ function addBuild(program: Command, handlers: CommandHandlers): void {
     .option("--root <dir>", "the store (TSBUILD_ROOT; /var/lib/tsbuild as root, the XDG data directory otherwise)")
     .option("--debug", "show stack traces and causes of errors")
     .action((context: string, options: BuildOptions) => handlers.build(context, options));
+  for (const [flags, text] of limitFlags) command.option(flags, `RUN, all steps together: ${text}`);
 }

@@ -1,8 +1,9 @@
 import type { CommandMaker, GlobalOptions } from "./command-line.ts";
 import { examples } from "./image-commands.ts";
+import { type LimitOptions, limitFlags } from "./limit-flags.ts";
 
 /** Options of `run` as the command line gives them, unparsed. */
-export interface RunOptions extends GlobalOptions {
+export interface RunOptions extends GlobalOptions, LimitOptions {
   readonly addHost: readonly string[];
   readonly entrypoint?: string;
   readonly env: readonly string[];
@@ -101,7 +102,7 @@ export function addContainerCommands(maker: CommandMaker, handlers: ContainerHan
 }
 
 function addRun({ command, repeatable, oneOf }: CommandMaker, handlers: ContainerHandlers): void {
-  command("run", "run a program in a new container of an image")
+  const run = command("run", "run a program in a new container of an image")
     .argument("<image>", "reference, image ID or the beginning of one")
     .argument("[command...]", "the program and its arguments (default: what the image says)")
     // as in docker, -h is the hostname, and what follows the image belongs to the program
@@ -137,4 +138,5 @@ function addRun({ command, repeatable, oneOf }: CommandMaker, handlers: Containe
       examples("run --rm -it ns/app sh", 'run --rm -v "$PWD":/src:ro -w /src ns/app make', "run --name try ns/app"),
     )
     .action((image: string, program: string[], options: RunOptions) => handlers.run(image, program, options));
+  for (const [flags, text] of limitFlags) run.option(flags, text);
 }

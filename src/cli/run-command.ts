@@ -6,6 +6,7 @@ import { attachContainer, requireTerminal } from "./attach-container.ts";
 import { chooseRenderer, parsePlatformFlag } from "./build-command.ts";
 import { parseExtraHosts, parseSize, parseUlimits } from "./build-flags.ts";
 import type { RunOptions } from "./container-commands.ts";
+import { parseLimits } from "./limit-flags.ts";
 import { renderError } from "./render-error.ts";
 import { ReportedError } from "./reported-error.ts";
 import { parseEnvironment, parseTmpfs, parseVolumes, readEnvironmentFiles } from "./run-flags.ts";
@@ -76,5 +77,6 @@ export function toRunRequest(
     extraHosts: parseExtraHosts(options.addHost),
     shmSizeBytes: options.shmSize === undefined ? null : parseSize("shm-size", options.shmSize),
     ulimits: parseUlimits(options.ulimit),
+    limits: parseLimits(options),
   };
 }

@@ -6,6 +6,7 @@ import type { OutputAnnotation } from "../output/output-annotation.ts";
 import type { OutputSpec } from "../output/parse-output-flag.ts";
 import type { BuildWarning } from "../plan/build-graph.ts";
 import type { Entitlement } from "../plan/plan-input.ts";
+import type { ResourceLimits } from "../sandbox/cgroups/resource-limits.ts";
 import type { SecretSource } from "../steps/run/secrets.ts";
 import type { SquashReport } from "./squash-layers.ts";
 
@@ -44,6 +45,8 @@ export interface BuildRequest {
   readonly extraHosts: readonly { readonly name: string; readonly address: string }[];
   readonly shmSizeBytes: number | null;
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  /** For all steps together. */
+  readonly limits: ResourceLimits;
   readonly secrets: readonly SecretSource[];
   readonly ssh: readonly SshSource[];
   /** `--build-context`: name to what it stands for. */

@@ -13,6 +13,7 @@ import type { BuildWarning } from "../plan/build-graph.ts";
 import { RegistryBlobs } from "../registry/registry-blobs.ts";
 import type { RegistryClient } from "../registry/registry-client.ts";
 import type { RegistryWriter } from "../registry/registry-writer.ts";
+import { limitRuntime } from "../sandbox/cgroups/limit-runtime.ts";
 import { requireProgramsOf } from "../sandbox/foreign-programs.ts";
 import { NamespaceRuntime } from "../sandbox/namespaces/namespace-runtime.ts";
 import { CacheMounts } from "../steps/run/cache-mounts.ts";
@@ -149,8 +150,9 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
         earlierLayers: storedEarlierLayers(store),
         nowMs: Date.now,
       };
+      const limited = await limitRuntime(runtime, request.limits);
       const services = {
-        runtime,
+        runtime: limited ?? runtime,
         checkPrograms: requireProgramsOf,
         cacheMounts: new CacheMounts(store.mountsDirectory),
         secrets: request.secrets,
@@ -167,6 +169,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
         const squashed = await reportSquashes(built, layers);
         return { ...written, squashed, warnings: [...graph.warnings, ...rewriteWarnings(request, graph.epoch)] };
       } finally {
+        await limited?.close();
         await ops.saveStatCaches(() => store.hold());
       }
     },

@@ -55,4 +55,6 @@ export interface SandboxSpec {
   readonly extraHosts: readonly { readonly name: string; readonly address: string }[];
   readonly shmSizeBytes: number;
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  /** Control groups that the process enters, as directories of the host. */
+  readonly cgroups?: readonly string[];
 }

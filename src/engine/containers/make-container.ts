@@ -1,6 +1,7 @@
 import type { ProgressSink } from "../../base/build-event.ts";
 import { BuildError } from "../../base/errors.ts";
 import { RegistryBlobs } from "../../registry/registry-blobs.ts";
+import { limitRuntime } from "../../sandbox/cgroups/limit-runtime.ts";
 import { NamespaceRuntime } from "../../sandbox/namespaces/namespace-runtime.ts";
 import type { ProcessIo, Runtime } from "../../sandbox/runtime.ts";
 import { openLayerStore } from "../../store/open-layer-store.ts";
@@ -30,7 +31,9 @@ export async function makeContainer(
   sink: ProgressSink,
   signal: AbortSignal,
 ): Promise<WaitingContainer> {
-  const runtime = new NamespaceRuntime();
+  const unlimited = new NamespaceRuntime();
+  const limited = await limitRuntime(unlimited, request.limits);
+  const runtime = limited ?? unlimited;
   await requireRuntime(runtime);
   runtime.prepare();
   const ready = await withImageWorkshop(settings, signal, (workshop) =>
@@ -41,6 +44,7 @@ export async function makeContainer(
       try {
         return await runContainer(ready, runtime, io, signal);
       } finally {
+        await limited?.close();
         if (request.isTransient) await removeContainer(settings.root, ready.container.id);
       }
     },

@@ -1,3 +1,4 @@
+import type { ResourceLimits } from "../../sandbox/cgroups/resource-limits.ts";
 import type { SandboxMount, SandboxSpec } from "../../sandbox/sandbox-spec.ts";
 
 /** What a container is to be, apart from its image; null is what the image says. */
@@ -26,4 +27,5 @@ export interface RunRequest {
   readonly extraHosts: SandboxSpec["extraHosts"];
   readonly shmSizeBytes: number | null;
   readonly ulimits: SandboxSpec["ulimits"];
+  readonly limits: ResourceLimits;
 }

@@ -1,7 +1,9 @@
 import { readFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { BuildError, isBuildError, toWire } from "../../base/errors.ts";
 import { closeDescriptorsFrom, dieWithParent, duplicateDescriptor, exitImmediately } from "../../sys/process.ts";
 import { fromNodeError } from "../../sys/system-error.ts";
+import { hostCgroupFiles } from "../cgroups/cgroup-files.ts";
 import { prepareSandbox } from "./prepare-sandbox.ts";
 import { reportDescriptor, startProgram } from "./start-program.ts";
 import type { StepDescriptors, StepOrder, StepReport } from "./zygote-messages.ts";
@@ -35,6 +37,8 @@ export function becomeStep(descriptors: StepDescriptors, filter: Buffer): never 
     duplicateDescriptor(descriptors.report, reportDescriptor);
     // the order, the connection, other steps', node's own
     closeDescriptorsFrom(reportDescriptor + 1, "now");
+    // before the control group namespace is made, whose root is where the process is
+    for (const directory of spec.cgroups ?? []) hostCgroupFiles.write(join(directory, "cgroup.procs"), "0");
     report({ kind: "prepared", stubs: prepareSandbox(spec, terminal) });
     startProgram(spec, filter, terminal !== null ? "terminal" : descriptors.input !== null ? "input" : "output");
   } catch (error) {

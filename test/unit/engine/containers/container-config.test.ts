@@ -25,6 +25,14 @@ const plain: RunRequest = {
   extraHosts: [],
   shmSizeBytes: null,
   ulimits: [],
+  limits: {
+    memoryBytes: null,
+    memoryAndSwapBytes: null,
+    cpus: null,
+    cpuShares: null,
+    cpuset: null,
+    maxProcesses: null,
+  },
 };
 
 describe("the program of a container", () => {
