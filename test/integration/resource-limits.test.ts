@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -100,14 +101,22 @@ describe.skipIf(problem !== null)(`limits of steps (${problem ?? "can be set her
     expect([...(v1 ?? []), ...(v2 ?? [])].map((text) => text.trim().split(" ")[0])).toContain("75000");
   });
 
-  test("nothing is left of a build, nor of one that was killed", async () => {
-    const groups = openBuildCgroup(limits);
-    const dead = spawnSync("true").pid;
-    const left = nameGroup({ ...thisOwner(), pid: dead, startTime: "1" }, "ab");
-    for (const parent of placesHere()) hostCgroupFiles.makeDirectory(join(parent, left));
-    await groups.remove();
+  test("what still runs of a build that was killed is ended by the next one", async () => {
+    const [parent = ""] = placesHere();
+    const left = nameGroup({ ...thisOwner(), pid: spawnSync("true").pid, startTime: "1" }, "ab");
+    hostCgroupFiles.makeDirectory(join(parent, left));
+    const running = spawn("sleep", ["1000"], { stdio: "ignore" });
+    const end = once(running, "exit");
+    hostCgroupFiles.write(join(parent, left, "cgroup.procs"), String(running.pid));
+    await openBuildCgroup(limits).remove();
+    expect(await end).toEqual([null, "SIGKILL"]);
     await openBuildCgroup(limits).remove();
     expect(groupsHere(left)).toEqual([]);
+  });
+
+  test("nothing is left of a build", async () => {
+    await sandbox.outputOf("true");
+    expect(groupsHere(own)).not.toEqual([]);
     await runtime.close();
     expect(groupsHere(own)).toEqual([]);
   });
