@@ -72,6 +72,8 @@ export const errorKinds = {
   IMAGE_INVALID: "corruption",
   // output
   IMAGE_NOT_FOUND: "user",
+  CONTAINER_NOT_FOUND: "user",
+  CONTAINER_IN_USE: "user",
   EXPORT_DESTINATION_INVALID: "user",
   EXPORT_UNSUPPORTED: "user",
   VERIFY_FAILED: "user",
