@@ -1,4 +1,4 @@
-// Bundles src/ into dist/: the command line, the worker thread, and what becomes a step. What makes a start fast is told
+// Bundles src/ into dist/: the command line, the worker threads, and what becomes a step. What makes a start fast is told
 // in docs/performance.md.
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
@@ -32,6 +32,7 @@ await Promise.all(
   Object.entries({
     cli: "src/cli/main.ts",
     "task-worker": "src/workers/task-worker.ts",
+    "tar-sink-thread": "src/layer/tar-sink-thread.ts",
     "sandbox-init": "src/sandbox/namespaces/sandbox-init.ts",
   }).map(async ([name, entry]) => {
     const outfile = `dist/${name}.cjs`;

@@ -1,30 +1,29 @@
 import { createHash, hash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { asDiffId, type Digest, digestFromHex } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import type { FileReader, TarRange } from "./file-tree.ts";
-import { fsCall } from "./fs-call.ts";
 import type { NewRow, PackedLayer } from "./layer-writer.ts";
 import { blockBytes, encodeTarHeader, paddingAfter, tarEnd, writePlainTarHeader } from "./tar-encoder.ts";
 import { TarReadAhead } from "./tar-read-ahead.ts";
+import type { TarBuffer, TarSink } from "./tar-sink.ts";
+import { ThreadedTarSink } from "./threaded-tar-sink.ts";
 
 const bufferBytes = 1 << 20;
 /** Content of more is always read through a FileReader, which costs little beside its size. */
 const mostFromTar = bufferBytes / 4;
 
-/** Collects the bytes of a tar in a large buffer that is hashed, and written if there is a file, when it is full. */
+/** Collects the bytes of a tar in large buffers that are hashed, and written if there is a file, when they are full. */
 export class TarOutput {
-  readonly #fd: number | null;
-  readonly #hash = createHash("sha256");
-  readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  readonly #sink: TarSink;
   readonly #probe = Buffer.allocUnsafe(1);
-  readonly #readAhead = new TarReadAhead(this.#buffer);
+  readonly #readAhead = new TarReadAhead();
+  #buffer: TarBuffer = Buffer.allocUnsafeSlow(bufferBytes);
   #used = 0;
   #flushed = 0;
 
   /** `file` is created; null: the tar is only hashed. */
   constructor(file: string | null) {
-    this.#fd = file === null ? null : fsCall(() => openSync(file, "wx"));
+    this.#sink = new ThreadedTarSink(file);
   }
 
   get sizeBytes(): number {
@@ -62,7 +61,7 @@ export class TarOutput {
   appendRange(row: NewRow, range: TarRange): boolean {
     if (row.size > mostFromTar) return false;
     if (bufferBytes - this.#used < row.size + blockBytes) this.#flush();
-    if (!this.#readAhead.fill(range, row.size, this.#used)) return false;
+    if (!this.#readAhead.fill(this.#buffer, this.#used, range, row.size)) return false;
     const whole = this.#buffer.subarray(this.#used, this.#used + row.size);
     if (digestFromHex(hash("sha256", whole, "hex")) !== range.digest) return false;
     this.#used += row.size;
@@ -73,16 +72,14 @@ export class TarOutput {
   finish(): PackedLayer {
     this.#appendZeros(tarEnd.length);
     this.#flush();
-    const fd = this.#fd;
-    if (fd !== null) fsCall(() => fsyncSync(fd));
-    this.abandon();
-    return { diffId: asDiffId(digestFromHex(this.#hash.digest("hex"))), sizeBytes: this.#flushed };
+    this.#readAhead.close();
+    return { diffId: asDiffId(digestFromHex(this.#sink.finish())), sizeBytes: this.#flushed };
   }
 
   /** Closes the file where it stands. */
   abandon(): void {
     this.#readAhead.close();
-    if (this.#fd !== null) closeSync(this.#fd);
+    this.#sink.abandon();
   }
 
   /** Returns the sha256 of the content, which fits the buffer, in hex. */
@@ -130,15 +127,8 @@ export class TarOutput {
 
   #flush(): void {
     this.#readAhead.forget();
-    const full = this.#buffer.subarray(0, this.#used);
-    this.#hash.update(full);
-    const fd = this.#fd;
-    if (fd !== null) {
-      fsCall(() => {
-        for (let at = 0; at < full.length; ) at += writeSync(fd, full, at);
-      });
-    }
-    this.#flushed += full.length;
+    this.#flushed += this.#used;
+    this.#buffer = this.#sink.take(this.#buffer, this.#used);
     this.#used = 0;
   }
 }

@@ -12,7 +12,6 @@ const adjacentBytes = 8 * blockBytes;
  * tars go on alike, the next contents are in their place already, and many files cost one system call.
  */
 export class TarReadAhead {
-  readonly #buffer: Buffer;
   readonly #fds = new Map<string, number>();
   /** What was read last, of which tar. */
   #tarFile = "";
@@ -23,22 +22,18 @@ export class TarReadAhead {
   #next = -1;
   #windowBytes = leastBytes;
 
-  constructor(buffer: Buffer) {
-    this.#buffer = buffer;
-  }
-
   /**
-   * Puts `size` bytes of `range` into the buffer at `at`; may overwrite all that lies behind. False when the tar cannot be
-   * opened or ends before.
+   * Puts `size` bytes of `range` into `buffer` at `at`; may overwrite all that lies behind. False when the tar cannot be
+   * opened or ends before. Before another buffer, `forget` must be called.
    */
-  fill(range: TarRange, size: number, at: number): boolean {
+  fill(buffer: Buffer, at: number, range: TarRange, size: number): boolean {
     const isThere = this.#tarFile === range.tarFile && this.#shift === range.offset - at && at + size <= this.#end;
-    if (!isThere && !this.#read(range, size, at)) return false;
+    if (!isThere && !this.#read(buffer, at, range, size)) return false;
     this.#next = range.offset + size;
     return true;
   }
 
-  /** The buffer is used for something else from now on. */
+  /** What was read ahead is no longer there. */
   forget(): void {
     this.#end = 0;
   }
@@ -48,16 +43,16 @@ export class TarReadAhead {
     this.#fds.clear();
   }
 
-  #read(range: TarRange, size: number, at: number): boolean {
+  #read(buffer: Buffer, at: number, range: TarRange, size: number): boolean {
     const gap = range.offset - this.#next;
     const isAdjacent = this.#tarFile === range.tarFile && gap >= 0 && gap <= adjacentBytes;
-    this.#windowBytes = isAdjacent ? Math.min(2 * this.#windowBytes, this.#buffer.length) : leastBytes;
+    this.#windowBytes = isAdjacent ? Math.min(2 * this.#windowBytes, buffer.length) : leastBytes;
     const fd = this.#open(range.tarFile);
     if (fd === null) return false;
-    const want = Math.min(Math.max(size, this.#windowBytes), this.#buffer.length - at);
+    const want = Math.min(Math.max(size, this.#windowBytes), buffer.length - at);
     let got = 0;
     while (got < size) {
-      const more = fsCall(() => readSync(fd, this.#buffer, at + got, want - got, range.offset + got));
+      const more = fsCall(() => readSync(fd, buffer, at + got, want - got, range.offset + got));
       if (more === 0) break;
       got += more;
     }
