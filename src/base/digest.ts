@@ -36,6 +36,10 @@ export function digestOf(data: string | Uint8Array): Digest {
 /** The digest with the given 64 hex digits; throws BLOB_DIGEST_INVALID when they are not. */
 export const digestFromHex = (hex: string): Digest => parseDigest(`sha256:${hex}`);
 
+/** The digest with the 32 bytes that stand at `at`. */
+export const digestFromBytes = (bytes: Buffer, at: number): Digest =>
+  `sha256:${bytes.toString("hex", at, at + 32)}` as Digest;
+
 /** The 64 hex digits of a digest: its name inside the store. */
 export const hexOf = (digest: Digest | DiffId | ChainId | CacheKey): string => digest.slice("sha256:".length);
 

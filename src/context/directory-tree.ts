@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, readSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, readSync } from "node:fs";
 import { type Digest, digestFromHex, digestOf } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
 import { compareNames, decodeName, encodeName } from "../base/file-name.ts";
@@ -10,7 +10,16 @@ import { baseNameOf, childPath, parentOf } from "../layer/path-order.ts";
 import { hasErrno } from "../sys/system-error.ts";
 import { equalFacts, factCount, factsOf } from "./file-facts.ts";
 import { GuardedRoot, reasonOf } from "./guarded-root.ts";
-import { hostEntry } from "./host-entry.ts";
+import { hostEntry, isSocket, shapeOf } from "./host-entry.ts";
+import {
+  type FlatListing,
+  filterListing,
+  flattenListing,
+  type Listing,
+  ListingBuilder,
+  nothing,
+  unflattenListing,
+} from "./listing.ts";
 import { compilePatterns, type PatternMatcher, type PatternVerdict } from "./pattern-matcher.ts";
 import { isSettled, loadStatCache, type StatCache, StatCacheRecorder, type StatCacheRows } from "./stat-cache.ts";
 import type { DirectorySpec } from "./tree-spec.ts";
@@ -22,6 +31,20 @@ export interface DirectoryTree extends FileTree {
   readonly bytesRead: number;
   /** Digests found out so far that `mergeStatCache` may remember. */
   newDigests(): StatCacheRows;
+  /** What was found so far; null when a file was seen twice and was not the same. */
+  found(): FoundTree | null;
+}
+
+/** What a tree has found of its directory, for a tree in another thread that shows the same. */
+export interface FoundTree {
+  /** By path. */
+  readonly directories: readonly (readonly [string, FlatListing])[];
+  /** Files looked at alone, by path; null for what is not there. */
+  readonly alone: readonly (readonly [string, FlatListing | null])[];
+  /** Digests that were computed, by path; none unless all are settled. */
+  readonly digests: readonly (readonly [string, Digest])[];
+  /** Whether each digest holds as long as the facts of its file stay the same. */
+  readonly isSettled: boolean;
 }
 
 /**
@@ -31,7 +54,12 @@ export interface DirectoryTree extends FileTree {
  * Throws CONTEXT_NOT_FOUND when the root is no directory; later CONTEXT_INVALID for what cannot be read.
  */
 export function openDirectoryTree(spec: DirectorySpec, nowNs: () => bigint = systemClock): DirectoryTree {
-  return new HostDirectoryTree(spec, nowNs, Number.POSITIVE_INFINITY);
+  return new HostDirectoryTree(spec, nowNs, Number.POSITIVE_INFINITY, null);
+}
+
+/** As `openDirectoryTree`, but shows what an earlier tree of `spec` has found; only the rest is looked for. */
+export function openFoundDirectoryTree(spec: DirectorySpec, found: FoundTree): DirectoryTree {
+  return new HostDirectoryTree(spec, systemClock, Number.POSITIVE_INFINITY, found);
 }
 
 /**
@@ -39,7 +67,7 @@ export function openDirectoryTree(spec: DirectorySpec, nowNs: () => bigint = sys
  * UnknownDigest is thrown.
  */
 export function openKnownDirectoryTree(spec: DirectorySpec, readableBytes: number): DirectoryTree {
-  return new HostDirectoryTree(spec, systemClock, readableBytes);
+  return new HostDirectoryTree(spec, systemClock, readableBytes, null);
 }
 
 /** More must be read than may be. */
@@ -53,16 +81,6 @@ interface Place {
   readonly at: number;
 }
 
-/** The visible content of one directory. */
-interface Listing {
-  readonly entries: readonly Entry[];
-  /** The facts of each entry, in the same order. */
-  readonly facts: BigInt64Array;
-  /** What the patterns say about each entry, in the same order; null when there are no patterns. */
-  readonly verdicts: readonly PatternVerdict[] | null;
-}
-
-const nothing: Listing = { entries: [], facts: new BigInt64Array(0), verdicts: null };
 const bufferBytes = 1 << 20;
 const replacementCharacter = "\ufffd";
 
@@ -74,11 +92,12 @@ class HostDirectoryTree implements DirectoryTree {
   readonly #nowNs: () => bigint;
   readonly #readableBytes: number;
   readonly #listings = new Map<string, Listing>();
-  readonly #digests = new Map<string, Digest>();
-  readonly #sockets = new Set<string>();
+  /** Directories another tree has read, as long as nobody has asked for them here. */
+  readonly #found: Map<string, FlatListing>;
+  readonly #digests: Map<string, Digest>;
   readonly #recorder = new StatCacheRecorder();
   /** Entries that were asked for before the directory they are in was read. */
-  readonly #single = new Map<string, Place | null>();
+  readonly #single: Map<string, Place | null>;
   /** Where what was asked for last stands: most often it is the one before the next. */
   #last: Place = { listing: nothing, at: 0 };
   #statCache: StatCache | null = null;
@@ -86,12 +105,17 @@ class HostDirectoryTree implements DirectoryTree {
   /** What was asked for last, which most often is asked for again. */
   #lastEntry: Entry | null = null;
   #lastFacts: BigInt64Array | null = null;
+  #isSettled = true;
   filesRead = 0;
   bytesRead = 0;
 
-  constructor(spec: DirectorySpec, nowNs: () => bigint, readableBytes: number) {
+  constructor(spec: DirectorySpec, nowNs: () => bigint, readableBytes: number, found: FoundTree | null) {
     this.#root = new GuardedRoot(spec.root);
-    this.#rootEntry = hostEntry("", lstatSync(this.#root.realPath(""), { bigint: true }), null);
+    const stat = lstatSync(this.#root.realPath(""), { bigint: true });
+    this.#rootEntry = hostEntry("", shapeOf(stat), factsOf(stat), 0, null, null);
+    this.#found = new Map(found?.directories);
+    this.#digests = new Map(found?.digests);
+    this.#single = new Map(found?.alone.map(([path, flat]) => [path, flat === null ? null : placeAlone(path, flat)]));
     this.#patterns = spec.ignore.length === 0 ? null : compilePatterns(spec.ignore.map(({ pattern }) => pattern));
     this.#statCacheFile = spec.statCache;
     this.#nowNs = nowNs;
@@ -143,6 +167,17 @@ class HostDirectoryTree implements DirectoryTree {
     return this.#recorder.rows();
   }
 
+  found(): FoundTree | null {
+    for (const [path, place] of this.#single)
+      if (this.#listings.has(parentOf(path)) && !isSamePlace(place, this.#find(path))) return null;
+    return {
+      directories: [...this.#listings].map(([path, listing]) => [path, flattenListing(listing)]),
+      alone: [...this.#single].map(([path, place]) => [path, place === null ? null : flattenListing(place.listing)]),
+      digests: this.#isSettled ? [...this.#digests] : [],
+      isSettled: this.#isSettled,
+    };
+  }
+
   #cached(facts: BigInt64Array): Digest | null {
     if (this.#statCacheFile === null) return null;
     this.#statCache ??= loadStatCache(this.#statCacheFile);
@@ -168,6 +203,7 @@ class HostDirectoryTree implements DirectoryTree {
   #record(facts: BigInt64Array, digest: Digest): void {
     const now = this.#nowNs();
     if (isSettled(facts, now)) this.#recorder.add(facts, digest, now);
+    else this.#isSettled = false;
   }
 
   /** Reads exactly what the directory showed: anything else that is there, or comes while reading, is an error. */
@@ -212,9 +248,7 @@ class HostDirectoryTree implements DirectoryTree {
       throw changed(entry, "it is no such file of this context");
     this.#last = found;
     this.#lastEntry = entry;
-    this.#lastFacts = this.#sockets.has(entry.path)
-      ? null
-      : found.listing.facts.subarray(found.at * factCount, (found.at + 1) * factCount);
+    this.#lastFacts = isSocket(found.listing.shapes[found.at] as number) ? null : factsAt(found);
     return this.#lastFacts;
   }
 
@@ -227,7 +261,7 @@ class HostDirectoryTree implements DirectoryTree {
 
   /** As `#find`, without reading all of the directory it is in if nobody has yet. */
   #findAlone(path: string): Place | null {
-    if (this.#patterns !== null || this.#listings.has(parentOf(path))) return this.#find(path);
+    if (this.#patterns !== null || this.#known(parentOf(path)) !== undefined) return this.#find(path);
     const known = this.#single.get(path);
     if (known !== undefined) return known;
     const found = this.#lookAtOne(path);
@@ -242,9 +276,12 @@ class HostDirectoryTree implements DirectoryTree {
     try {
       const directory = this.#root.pathOf(fd, parent);
       // Only the names know: ".." is none, and there are file systems that find "DOCKERFILE" too.
-      const isThere = namesIn(directory).names.includes(name);
-      const child = isThere ? lookAt(directory, name, encodeName(name), path, null) : null;
-      return child === null ? null : { listing: this.#listingOf([child]), at: 0 };
+      if (!namesIn(directory).names.includes(name)) return null;
+      const alone = new ListingBuilder(1);
+      const seen = lookAt(directory, name, encodeName(name), path);
+      if (seen === null) return null;
+      alone.add(path, seen.stat, seen.target, null);
+      return { listing: alone.listing(), at: 0 };
     } finally {
       closeSync(fd);
     }
@@ -264,75 +301,82 @@ class HostDirectoryTree implements DirectoryTree {
   }
 
   #listing(path: string): Listing {
-    const known = this.#listings.get(path);
+    const known = this.#known(path);
     if (known !== undefined) return known;
     const found = path === "" ? null : this.#find(path);
     const isDirectory = path === "" || found?.listing.entries[found.at]?.type === "directory";
     // Finding it may have read it: to see whether it is shown at all.
     const already = this.#listings.get(path);
     if (already !== undefined) return already;
-    const listing = isDirectory ? this.#read(path, found?.listing.verdicts?.[found.at] ?? null) : nothing;
+    const verdict = found?.listing.verdicts?.[found.at] ?? this.#verdictOn(path);
+    const listing = isDirectory ? this.#read(path, verdict) : nothing;
     this.#listings.set(path, listing);
     return listing;
   }
 
+  #known(path: string): Listing | undefined {
+    const flat = this.#found.get(path);
+    if (flat === undefined) return this.#listings.get(path);
+    const listing = unflattenListing(path, flat);
+    this.#found.delete(path);
+    this.#listings.set(path, listing);
+    return listing;
+  }
+
+  #verdictOn(path: string): PatternVerdict | null {
+    if (this.#patterns === null || path === "") return null;
+    return this.#patterns.decide(path, this.#verdictOn(parentOf(path)));
+  }
+
   #read(path: string, verdict: PatternVerdict | null): Listing {
-    const found = this.#lookInto(path, verdict);
-    if (this.#patterns === null) return this.#listingOf(found);
-    return this.#listingOf(found.filter((child) => child.verdict?.matched !== true || this.#hasKept(child)));
+    const listing = this.#lookInto(path, verdict);
+    return this.#patterns === null
+      ? listing
+      : filterListing(listing, (entry, verdict) => verdict?.matched !== true || this.#hasKept(entry, verdict));
   }
 
-  #listingOf(shown: readonly Child[]): Listing {
-    const facts = new BigInt64Array(shown.length * factCount);
-    for (let at = 0; at < shown.length; at += 1) {
-      const child = shown[at] as Child;
-      facts.set(child.facts, at * factCount);
-      if (child.isSocket) this.#sockets.add(child.entry.path);
-    }
-    return {
-      entries: shown.map(({ entry }) => entry),
-      facts,
-      verdicts: this.#patterns === null ? null : shown.map((child) => child.verdict as PatternVerdict),
-    };
-  }
-
-  /** Whether something below an excluded child is kept by an exception. */
-  #hasKept({ entry, verdict }: Child): boolean {
-    const listing = this.#read(entry.path, verdict);
-    this.#listings.set(entry.path, listing);
+  /** Whether something below an excluded directory is kept by an exception. */
+  #hasKept({ path }: Entry, verdict: PatternVerdict): boolean {
+    const listing = this.#read(path, verdict);
+    this.#listings.set(path, listing);
     return listing.entries.length > 0;
   }
 
   /** The files in directory `path` that are not ignored, and the folders that need a closer look, sorted by name. */
-  #lookInto(path: string, verdict: PatternVerdict | null): readonly Child[] {
+  #lookInto(path: string, verdict: PatternVerdict | null): Listing {
     const fd = this.#root.openDirectory(path);
-    if (fd === null) return [];
+    if (fd === null) return nothing;
     try {
       const directory = this.#root.pathOf(fd, path);
-      const children: Child[] = [];
       const { names, areUtf8 } = namesIn(directory);
+      const children = new ListingBuilder(names.length);
       for (const name of names) {
         const below = childPath(path, name);
         const childVerdict = this.#patterns?.decide(below, verdict) ?? null;
         const isExcluded = childVerdict?.matched === true;
         if (isExcluded && !this.#patterns?.mayKeepBelow(below)) continue;
-        const child = lookAt(directory, name, areUtf8 ? null : encodeName(name), below, childVerdict);
-        if (child !== null && (!isExcluded || child.entry.type === "directory")) children.push(child);
+        const seen = lookAt(directory, name, areUtf8 ? null : encodeName(name), below);
+        if (seen !== null && (!isExcluded || seen.stat.isDirectory()))
+          children.add(below, seen.stat, seen.target, childVerdict);
       }
-      return children;
+      return children.listing();
     } finally {
       closeSync(fd);
     }
   }
 }
 
-interface Child {
-  readonly entry: Entry;
-  /** Not what stat(2) said: thousands of those objects would outlive the directory. */
-  readonly facts: BigInt64Array;
-  readonly isSocket: boolean;
-  readonly verdict: PatternVerdict | null;
-}
+const placeAlone = (path: string, flat: FlatListing): Place => ({
+  listing: unflattenListing(parentOf(path), flat),
+  at: 0,
+});
+
+const isSamePlace = (a: Place | null, b: Place | null): boolean =>
+  a === null || b === null
+    ? a === b
+    : a.listing.shapes[a.at] === b.listing.shapes[b.at] && equalFacts(factsAt(a), factsAt(b));
+
+const factsAt = ({ listing, at }: Place): BigInt64Array => listing.facts.subarray(at * factCount, (at + 1) * factCount);
 
 interface Names {
   readonly names: readonly string[];
@@ -350,22 +394,24 @@ function namesIn(directory: string | Buffer): Names {
 
 const ascii = /^[\0-\x7f]*$/;
 
+interface Seen {
+  readonly stat: BigIntStats;
+  /** Of a link. */
+  readonly target: string | null;
+}
+
 /** What `name` is, of which `bytes` are the bytes unless it is UTF-8; null when it is not there, or not any more. */
-function lookAt(
-  directory: string | Buffer,
-  name: string,
-  bytes: Buffer | null,
-  path: string,
-  verdict: PatternVerdict | null,
-): Child | null {
+function lookAt(directory: string | Buffer, name: string, bytes: Buffer | null, path: string): Seen | null {
   const at =
     typeof directory === "string" && bytes === null
       ? `${directory}/${name}`
       : Buffer.concat([Buffer.from(directory), slash, bytes ?? Buffer.from(name)]);
   try {
     const stat = lstatSync(at, { bigint: true });
-    const target = stat.isSymbolicLink() ? decodeName(readlinkSync(at, "buffer") as unknown as Buffer) : null;
-    return { entry: hostEntry(path, stat, target), facts: factsOf(stat), isSocket: stat.isSocket(), verdict };
+    return {
+      stat,
+      target: stat.isSymbolicLink() ? decodeName(readlinkSync(at, "buffer") as unknown as Buffer) : null,
+    };
   } catch (error) {
     if (hasErrno(error, "ENOENT", "EINVAL")) return null;
     throw new BuildError("CONTEXT_INVALID", `build context: ${JSON.stringify(path)}: ${reasonOf(error)}`, {

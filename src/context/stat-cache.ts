@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { type Digest, digestFromHex, hexOf } from "../base/digest.ts";
+import { type Digest, digestFromBytes, hexOf } from "../base/digest.ts";
 import { fsCall } from "../layer/fs-call.ts";
 import { factAt, factCount } from "./file-facts.ts";
 
@@ -55,8 +55,7 @@ export class StatCache {
   }
 
   #digestOf(row: number): Digest {
-    const at = (row * rowNumbers + factCount) * 8;
-    return digestFromHex(this.#bytes.toString("hex", at, at + digestNumbers * 8));
+    return digestFromBytes(this.#bytes, (row * rowNumbers + factCount) * 8);
   }
 }
 

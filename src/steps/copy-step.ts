@@ -4,7 +4,7 @@ import { BuildError } from "../base/errors.ts";
 import type { CopyPathsAction } from "../plan/build-graph.ts";
 import type { BlobFormat } from "../store/layer-store.ts";
 import { hashCopyTask, hashKnownCopy } from "./copy/hash-copy.ts";
-import { type PackCopyInput, type PackCopyOutput, packCopyTask } from "./copy/pack-copy.ts";
+import { type HashedSources, type PackCopyInput, type PackCopyOutput, packCopyTask } from "./copy/pack-copy.ts";
 import { type PackedAction, sourcesOf } from "./copy/packed-action.ts";
 import { SourceTrees } from "./copy/source-trees.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -28,6 +28,8 @@ interface Packed extends PackCopyOutput {
 export function copyStep(spec: SpecOf<"copy">, context: StepContext, leavesAs: BlobFormat | null): Step {
   /** What the key says is read, by position of the action. */
   const keyed = new Map<number, Digest>();
+  /** Those of them that were hashed in this thread, which knows what it has found. */
+  const hashedHere = new Set<number>();
   let ahead: Packed | null = null;
   const pathsActions = spec.actions.filter((action): action is CopyPathsAction => action.kind === "paths");
   const hash = async (
@@ -44,7 +46,10 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext, leavesAs: B
       }),
     );
     const known = hashKnownCopy({ selections }, context.knownTrees);
-    if (known !== null) return known;
+    if (known !== null) {
+      for (const position of positions) hashedHere.add(position);
+      return known;
+    }
     const { digests, newStatCacheRows } = await context.tasks.run(hashCopyTask, { selections }, signal);
     context.noteDigests(newStatCacheRows);
     return digests;
@@ -56,6 +61,15 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext, leavesAs: B
     );
     if (roots.every((root) => root === null)) return null;
     return digestOf(JSON.stringify([spec.actions, roots]));
+  };
+  /** What this thread found when it hashed the trees; null when another one did. */
+  const hashedOf = (actions: readonly PackedAction[]): HashedSources | null => {
+    if (hashedHere.size < pathsActions.length) return null;
+    const trees = actions.flatMap((action) => (action.kind === "paths" ? [action.tree] : []));
+    const contexts = context.knownTrees.found(trees);
+    if (contexts === null) return null;
+    const areSettled = contexts.every(({ found }) => found.isSettled);
+    return { contexts, digests: areSettled ? trees.map((_, position) => keyed.get(position) as Digest) : null };
   };
   const pack = async (inputs: ReadonlyMap<string, Snapshot>, signal: AbortSignal): Promise<Packed> => {
     const parent = parentOf(inputs, spec.parent);
@@ -73,6 +87,7 @@ export function copyStep(spec: SpecOf<"copy">, context: StepContext, leavesAs: B
       actions,
       parent: parent === null ? null : await openSnapshot(parent, context.layers, signal),
       earlier: place === null ? null : await context.earlierLayers.find(place),
+      hashed: hashedOf(actions),
       workDirectory,
       nowSeconds: Math.floor(atMs / 1000),
     };

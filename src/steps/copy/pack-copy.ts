@@ -9,10 +9,17 @@ import { applyActions } from "./apply-actions.ts";
 import { expandArchives } from "./expand-archives.ts";
 import { selectionDigest } from "./hash-copy.ts";
 import type { PackedAction, PackedPathsAction } from "./packed-action.ts";
-import { type NewStatCacheRows, SourceTrees } from "./source-trees.ts";
+import { type FoundContext, type NewStatCacheRows, SourceTrees } from "./source-trees.ts";
 import { packChanges, type WriteCounts } from "./write-changes.ts";
 
 export type { PackedAction };
+
+/** What hashing the sources has found. */
+export interface HashedSources {
+  readonly contexts: readonly FoundContext[];
+  /** One for each paths action; null when a file may have changed unnoticed since. */
+  readonly digests: readonly Digest[] | null;
+}
 
 export interface PackCopyInput {
   readonly actions: readonly PackedAction[];
@@ -20,6 +27,8 @@ export interface PackCopyInput {
   readonly parent: LayersSpec | null;
   /** A layer that an earlier build made of the same instruction; null when there is none. Changes nothing but the effort. */
   readonly earlier?: LayerLocation | null;
+  /** What was found when the sources were hashed: the layer is made of that. Null when they were not. */
+  readonly hashed?: HashedSources | null;
   /** Existing empty directory: takes `index` and `tar` of the layer, and files needed on the way. */
   readonly workDirectory: string;
   /** The time that new directories and heredoc files get, in seconds since the epoch. */
@@ -42,7 +51,7 @@ export const packCopyTask = defineTask<PackCopyInput, PackCopyOutput>("copy.pack
  * Throws CONTEXT_PATH_NOT_FOUND, COPY_CONFLICT, CONTEXT_FILE_CHANGED, ADD_ARCHIVE_INVALID, DOCKERFILE_BAD_ARGUMENT.
  */
 export async function packCopy(input: PackCopyInput): Promise<PackCopyOutput> {
-  const trees = new SourceTrees();
+  const trees = new SourceTrees(null, input.hashed?.contexts);
   const archives = await expandArchives(input.actions, trees, input.workDirectory);
   try {
     const parent = input.parent === null ? null : openRootfsView(input.parent.layers);
@@ -50,7 +59,8 @@ export async function packCopy(input: PackCopyInput): Promise<PackCopyOutput> {
     const pending = applyActions(input.actions, parent, trees, archives, input.nowSeconds);
     const { layer, counts } = packChanges(pending, input.workDirectory, earlier);
     // Everything has been read by now: this takes no second look at any content.
-    const digests = pathsActions(input.actions).map((action) => selectionDigest(action, trees));
+    const digests =
+      input.hashed?.digests ?? pathsActions(input.actions).map((action) => selectionDigest(action, trees));
     return { layer, digests, counts, newStatCacheRows: trees.newStatCacheRows() };
   } finally {
     archives.remove();

@@ -20,7 +20,7 @@ export class SelectionHash {
   #lines = `tsbuild selection ${formatVersion}\n`;
 
   add(tree: FileTree, source: Pick<SelectedSource, "entry" | "wild" | "name" | "filter">): void {
-    this.#line(["source", source.wild, source.name]);
+    this.#line(JSON.stringify(["source", source.wild, source.name]));
     // The root of a context is wherever somebody keeps it; its mode is not part of what is in it.
     if (source.entry.path !== "") this.#add(tree, source.entry, "");
     if (source.entry.type === "directory") this.#addContent(tree, source.entry, "", source.filter, null, []);
@@ -62,12 +62,17 @@ export class SelectionHash {
     const { type, mode, uid, gid, target, device, xattrs } = entry;
     const capability = xattrs?.["security.capability"] ?? null;
     const content = type === "file" ? tree.digest(entry) : null;
-    this.#line([relative, type, mode, uid, gid, target, device?.major ?? 0, device?.minor ?? 0, capability, content]);
+    // JSON escapes what is not Unicode, so no two names become one. What needs no escape is a string already.
+    const name = JSON.stringify(relative);
+    const link = target === null ? null : JSON.stringify(target);
+    const devices = `${device?.major ?? 0},${device?.minor ?? 0}`;
+    const value = capability === null ? null : JSON.stringify(capability);
+    const digest = content === null ? null : `"${content}"`;
+    this.#line(`[${name},"${type}",${mode},${uid},${gid},${link},${devices},${value},${digest}]`);
   }
 
-  /** JSON escapes what is not Unicode, so no two names become one. */
-  #line(fields: readonly (string | number | null)[]): void {
-    this.#lines += `${JSON.stringify(fields)}\n`;
+  #line(line: string): void {
+    this.#lines += `${line}\n`;
     if (this.#lines.length < linesLength) return;
     this.#hash.update(this.#lines);
     this.#lines = "";

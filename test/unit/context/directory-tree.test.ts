@@ -18,8 +18,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { digestOf } from "../../../src/base/digest.ts";
 import { isBuildError } from "../../../src/base/errors.ts";
-import { type DirectoryTree, openDirectoryTree } from "../../../src/context/directory-tree.ts";
+import { type DirectoryTree, openDirectoryTree, openFoundDirectoryTree } from "../../../src/context/directory-tree.ts";
 import { parseIgnoreFile } from "../../../src/context/ignore-file.ts";
+import type { DirectorySpec } from "../../../src/context/tree-spec.ts";
 import type { Entry } from "../../../src/layer/entry.ts";
 import { readAll } from "../../../src/layer/file-readers.ts";
 import type { FileTree } from "../../../src/layer/file-tree.ts";
@@ -44,14 +45,15 @@ function fill(files: Readonly<Record<string, string>>): void {
   }
 }
 
-const open = (ignore = ""): DirectoryTree =>
-  openDirectoryTree({
-    kind: "directory",
-    root,
-    ignore: parseIgnoreFile(Buffer.from(ignore), ".dockerignore"),
-    ignoreFile: null,
-    statCache: null,
-  });
+const specWith = (ignore: string): DirectorySpec => ({
+  kind: "directory",
+  root,
+  ignore: parseIgnoreFile(Buffer.from(ignore), ".dockerignore"),
+  ignoreFile: null,
+  statCache: null,
+});
+
+const open = (ignore = ""): DirectoryTree => openDirectoryTree(specWith(ignore));
 
 function pathsOf(tree: FileTree, path = ""): readonly string[] {
   return tree.list(path).flatMap((entry) => [entry.path, ...pathsOf(tree, entry.path)]);
@@ -389,6 +391,105 @@ describe("a file that changes while it is read", () => {
     expect(codeOf(() => tree.open({ ...entryAt(tree, "f"), size: 3 }))).toBe("CONTEXT_FILE_CHANGED");
     expect(codeOf(() => tree.open({ ...entryAt(tree, "f"), path: "g" }))).toBe("CONTEXT_FILE_CHANGED");
     expect(codeOf(() => tree.digest({ ...entryAt(tree, "f"), path: "../context/f" }))).toBe("CONTEXT_FILE_CHANGED");
+  });
+});
+
+describe("a tree of what another has found", () => {
+  /** A tree as another thread opens it. */
+  const reopen = (tree: DirectoryTree, ignore = ""): DirectoryTree => {
+    const found = tree.found();
+    if (found === null) throw new Error("a file was seen twice and was not the same");
+    return openFoundDirectoryTree(specWith(ignore), structuredClone(found));
+  };
+  const entriesOf = (tree: FileTree, path = ""): readonly Entry[] =>
+    tree.list(path).flatMap((entry) => [entry, ...entriesOf(tree, entry.path)]);
+
+  test("shows the same, whatever happened since", () => {
+    fill({ "a/x": "1", "a/y": "22", "b.c": "", é: "umlaut" });
+    mkdirSync(join(root, "empty"));
+    chmodSync(join(root, "a/x"), 0o4751);
+    linkSync(join(root, "a/x"), join(root, "b"));
+    symlinkSync("a/é", join(root, "link"));
+    utimesSync(join(root, "b.c"), -1.5, -1.5);
+    writeFileSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff])]), "byte");
+    execFileSync("mkfifo", [join(root, "fifo")]);
+    const first = open();
+    const entries = entriesOf(first);
+    const second = reopen(first);
+    fill({ "a/new": "", "empty/new": "" });
+    rmSync(join(root, "b.c"));
+    expect(entriesOf(second)).toEqual(entries);
+    expect(second.lstat("b.c")).toEqual(first.lstat("b.c"));
+    expect(second.lstat("a/new")).toBeNull();
+    expect(contentOf(second, "a/y")).toBe("22");
+  });
+
+  test("devices have their numbers", () => {
+    const dev: DirectorySpec = { kind: "directory", root: "/dev", ignore: [], ignoreFile: null, statCache: null };
+    const first = openDirectoryTree(dev);
+    const seen = first.lstat("null");
+    const found = first.found();
+    expect(found === null ? null : openFoundDirectoryTree(dev, structuredClone(found)).lstat("null")).toEqual(seen);
+  });
+
+  test("looks for the rest, and leaves out what is ignored", () => {
+    fill({ "a/keep/f": "1", "a/drop/f": "2", "b/keep/f": "3", "b/drop/f": "4" });
+    const ignore = "**/drop\n";
+    const first = open(ignore);
+    first.list("");
+    first.list("a");
+    expect(pathsOf(reopen(first, ignore))).toEqual(["a", "a/keep", "a/keep/f", "b", "b/keep", "b/keep/f"]);
+  });
+
+  test("an exception holds below a folder that was found", () => {
+    fill({ "a/drop/f": "1", "a/drop/keep": "2" });
+    const ignore = "a\n!a/drop/keep\n";
+    const first = open(ignore);
+    first.list("");
+    expect(pathsOf(reopen(first, ignore))).toEqual(["a", "a/drop", "a/drop/keep"]);
+  });
+
+  test("a file that was looked at alone stays what it was, and so does one that was not there", () => {
+    fill({ f: "content" });
+    const first = open();
+    const seen = first.lstat("f");
+    expect(first.lstat("g")).toBeNull();
+    const second = reopen(first);
+    fill({ f: "longer content", g: "" });
+    expect(second.lstat("f")).toEqual(seen);
+    expect(second.lstat("g")).toBeNull();
+    expect(codeOf(() => contentOf(second, "f"))).toBe("CONTEXT_FILE_CHANGED");
+  });
+
+  test.each<[string, () => void]>([
+    ["grows", () => appendFileSync(join(root, "f"), "more")],
+    ["is removed", () => rmSync(join(root, "f"))],
+    ["comes", () => writeFileSync(join(root, "new"), "")],
+  ])("is not to be had when a file %s between two looks", (_, change) => {
+    fill({ f: "content" });
+    const tree = open();
+    for (const path of ["f", "new"]) tree.lstat(path);
+    change();
+    tree.list("");
+    expect(tree.found()).toBeNull();
+  });
+
+  test("knows the digests that were computed", () => {
+    fill({ f: "content" });
+    const first = openDirectoryTree(specWith(""), () => BigInt(Date.now() + 3_600_000) * 1_000_000n);
+    first.digest(entryAt(first, "f"));
+    const second = reopen(first);
+    expect(second.knownDigest(entryAt(second, "f"))).toBe(digestOf("content"));
+    expect(first.found()?.isSettled).toBe(true);
+  });
+
+  test("does not take the digest of a file that was just written on trust", () => {
+    fill({ f: "content" });
+    const first = openDirectoryTree(specWith(""), () => BigInt(Date.now() - 3_600_000) * 1_000_000n);
+    first.digest(entryAt(first, "f"));
+    expect(first.found()?.isSettled).toBe(false);
+    const second = reopen(first);
+    expect(second.knownDigest(entryAt(second, "f"))).toBeNull();
   });
 });
 

@@ -7,8 +7,10 @@ import { openDirectoryTree } from "../../../src/context/directory-tree.ts";
 import { mergeStatCache } from "../../../src/context/stat-cache.ts";
 import type { DirectorySpec } from "../../../src/context/tree-spec.ts";
 import type { LayerLocation } from "../../../src/layer/layer-location.ts";
+import { openRootfsView } from "../../../src/layer/rootfs-view.ts";
 import { hashCopy, openKnownTrees } from "../../../src/steps/copy/hash-copy.ts";
 import { copyStep } from "../../../src/steps/copy-step.ts";
+import type { Snapshot } from "../../../src/steps/snapshot.ts";
 import type { StepContext } from "../../../src/steps/step-context.ts";
 import type { SpecOf } from "../../../src/steps/step-op.ts";
 import { openLayerStore } from "../../../src/store/open-layer-store.ts";
@@ -158,6 +160,38 @@ test("hashes a context of which little is not known without a task", async () =>
   writeFileSync(join(root, "much"), Buffer.alloc(5 << 20));
   await inNewBuild().hashReads([0], new Map(), signal);
   expect(tasks).toEqual(["copy.hash"]);
+});
+
+/** A step that copies a context of which all is known but what is written from now on, and its directory. */
+async function stepOfKnownContext() {
+  const statCache = join(directory, "stat-cache");
+  const tree: DirectorySpec = { ...((await context.openContext("context", signal)) as DirectorySpec), statCache };
+  const known = openDirectoryTree(tree, () => BigInt(Date.now() + 3_600_000) * 1_000_000n);
+  for (const entry of known.list("")) known.digest(entry);
+  mergeStatCache(statCache, [known.newDigests()]);
+  return { root: tree.root, step: copyStep(copyAll, { ...context, openContext: async () => tree }, null) };
+}
+
+async function filesOf({ layers }: Snapshot): Promise<readonly string[]> {
+  const locations = await Promise.all(layers.map(({ diffId }) => context.layers.readable(diffId, signal)));
+  return openRootfsView(locations)
+    .list("")
+    .map(({ path }) => path);
+}
+
+test("packs what was there when its key was made", async () => {
+  const { root, step } = await stepOfKnownContext();
+  await step.hashReads([0], new Map(), signal);
+  writeFileSync(join(root, "later"), "");
+  expect(await filesOf(await step.run(new Map(), signal))).toEqual(["file"]);
+});
+
+test("packs no file that changed after its key was made from what was known of it", async () => {
+  const { root, step } = await stepOfKnownContext();
+  await step.hashReads([0], new Map(), signal);
+  writeFileSync(join(root, "file"), "after!");
+  await expect(step.run(new Map(), signal)).rejects.toMatchObject({ code: "CONTEXT_FILE_CHANGED" });
+  expect(readdirSync(join(store.root, "layers"))).toEqual([]);
 });
 
 test("hands its layer on to the next build of the same instruction, and of no other", async () => {

@@ -7,12 +7,15 @@ import { openDirectoryTree } from "../../../../src/context/directory-tree.ts";
 import { mergeStatCache } from "../../../../src/context/stat-cache.ts";
 import type { DirectorySpec } from "../../../../src/context/tree-spec.ts";
 import { openEarlierLayer } from "../../../../src/layer/earlier-layer.ts";
+import type { Entry } from "../../../../src/layer/entry.ts";
 import type { FileTree } from "../../../../src/layer/file-tree.ts";
 import type { LayerLocation } from "../../../../src/layer/layer-location.ts";
 import { openRootfsView } from "../../../../src/layer/rootfs-view.ts";
 import { copyDirectory } from "../../../../src/steps/copy/copy-entries.ts";
-import { packCopy } from "../../../../src/steps/copy/pack-copy.ts";
+import { hashCopy } from "../../../../src/steps/copy/hash-copy.ts";
+import { type HashedSources, packCopy } from "../../../../src/steps/copy/pack-copy.ts";
 import { PendingTree } from "../../../../src/steps/copy/pending-tree.ts";
+import { SourceTrees } from "../../../../src/steps/copy/source-trees.ts";
 import { packChanges } from "../../../../src/steps/copy/write-changes.ts";
 import { useTemporaryDirectory } from "../../../support/temporary-directory.ts";
 
@@ -53,7 +56,25 @@ function learn({ spec }: Place): void {
   mergeStatCache(spec.statCache as string, [tree.newDigests()]);
 }
 
-async function pack({ spec, directory }: Place, name: string, earlier: LayerLocation | null) {
+/** What hashing all files finds, without time for any to settle. */
+function hash({ spec }: Place): HashedSources {
+  const trees = new SourceTrees();
+  const tree = trees.open(spec);
+  for (const path of filesIn(tree)) tree.digest(tree.lstat(path) as Entry);
+  const contexts = trees.found([spec]);
+  if (contexts === null) throw new Error("a file was seen twice and was not the same");
+  const { digests } = hashCopy({
+    selections: [{ action: { paths: ["/"], parents: false, excludes: [] }, tree: spec }],
+  });
+  return { contexts, digests };
+}
+
+async function pack(
+  { spec, directory }: Place,
+  name: string,
+  earlier: LayerLocation | null,
+  hashed: HashedSources | null = null,
+) {
   const workDirectory = join(directory, name);
   mkdirSync(workDirectory);
   const { layer, digests } = await packCopy({
@@ -72,6 +93,7 @@ async function pack({ spec, directory }: Place, name: string, earlier: LayerLoca
     ],
     parent: null,
     earlier,
+    hashed: structuredClone(hashed),
     workDirectory,
     nowSeconds,
   });
@@ -97,7 +119,7 @@ const change = fc.record({
   kind: fc.constantFrom("write", "remove", "chmod", "rename", "add" as const),
 });
 
-test("a layer made with an earlier one is the layer made without, whatever changed between them", async () => {
+test("a layer made with an earlier one, or of what was hashed, is the layer made without, whatever changed before", async () => {
   let round = 0;
   await fc.assert(
     fc.asyncProperty(
@@ -122,6 +144,9 @@ test("a layer made with an earlier one is the layer made without, whatever chang
         const withEarlier = await pack(place, "with", earlier);
         const without = await pack(place, "without", null);
         expect(withEarlier.made).toEqual(without.made);
+        const hashed = hash(place);
+        expect((await pack(place, "hashed", earlier, hashed)).made).toEqual(without.made);
+        expect((await pack(place, "unsettled", null, { ...hashed, digests: null })).made).toEqual(without.made);
       },
     ),
     { numRuns: 20, seed: 7 },
