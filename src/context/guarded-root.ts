@@ -14,7 +14,8 @@ export class GuardedRoot {
   readonly #realRoot: Buffer;
   /** The real root and a slash at its end, as far as that is a string. */
   readonly #plainRoot: string | null;
-  readonly #hasProc: boolean;
+  /** The directory of this process' file descriptors; null without /proc. */
+  readonly #descriptors: string | null;
 
   /** Throws CONTEXT_NOT_FOUND when `root` is not a directory that can be opened. */
   constructor(root: string) {
@@ -27,7 +28,8 @@ export class GuardedRoot {
     }
     const name = decodeName(this.#realRoot);
     this.#plainRoot = isPlain(name) ? name.replace(/\/?$/, "/") : null;
-    this.#hasProc = existsSync("/proc/self/fd");
+    // The link is followed once, and not for every file that is looked at.
+    this.#descriptors = existsSync("/proc/self/fd") ? `/proc/${readlinkSync("/proc/self")}/fd` : null;
   }
 
   /** Bytes of the real path of `path`, which is relative to the root; "" is the root. */
@@ -37,8 +39,8 @@ export class GuardedRoot {
 
   /** A file descriptor of the directory; null when there is no directory at exactly this place. */
   openDirectory(path: string): number | null {
-    if (this.#plainRoot !== null && this.#hasProc && path !== "" && isPlain(path))
-      return this.#openPlainDirectory(path, this.#plainRoot + path);
+    if (this.#plainRoot !== null && this.#descriptors !== null && path !== "" && isPlain(path))
+      return this.#openPlainDirectory(path, this.#plainRoot + path, this.#descriptors);
     const expected = this.realPath(path);
     const fd = this.#openAsNamed(path, expected, commonFlags | constants.O_DIRECTORY);
     if (fd === null) return null;
@@ -53,11 +55,11 @@ export class GuardedRoot {
   }
 
   /** As `openDirectory`, where all names are strings: in a large tree, buffers would take as long as the system calls. */
-  #openPlainDirectory(path: string, expected: string): number | null {
+  #openPlainDirectory(path: string, expected: string, descriptors: string): number | null {
     const fd = this.#openAsNamed(path, expected, commonFlags | constants.O_DIRECTORY);
     if (fd === null) return null;
     try {
-      if (readlinkSync(`/proc/self/fd/${fd}`) === expected) return fd;
+      if (readlinkSync(`${descriptors}/${fd}`) === expected) return fd;
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -77,7 +79,7 @@ export class GuardedRoot {
 
   /** A path that names what `fd` is, the directory of real path `path`, even when that is renamed meanwhile. */
   pathOf(fd: number, path: string): string | Buffer {
-    return this.#hasProc ? `/proc/self/fd/${fd}` : this.realPath(path);
+    return this.#descriptors !== null ? `${this.#descriptors}/${fd}` : this.realPath(path);
   }
 
   #openAsNamed(path: string, real: string | Buffer, flags: number): number | null {
@@ -93,7 +95,7 @@ export class GuardedRoot {
   }
 
   #realPathOf(fd: number, path: Buffer): Buffer {
-    if (this.#hasProc) return readlinkSync(`/proc/self/fd/${fd}`, "buffer") as unknown as Buffer;
+    if (this.#descriptors !== null) return readlinkSync(`${this.#descriptors}/${fd}`, "buffer") as unknown as Buffer;
     try {
       return realpathSync.native(path, "buffer") as unknown as Buffer;
     } catch {

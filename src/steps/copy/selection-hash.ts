@@ -39,8 +39,9 @@ export class SelectionHash {
     verdict: SelectionVerdict | null,
     held: { readonly entry: Entry; readonly relative: string }[],
   ): void {
+    const isWholeTree = relative === directory.path;
     for (const entry of tree.list(directory.path)) {
-      const path = childPath(relative, baseNameOf(entry.path));
+      const path = isWholeTree ? entry.path : childPath(relative, baseNameOf(entry.path));
       const inner = filter?.decide(path, verdict) ?? null;
       if (inner?.isSelected ?? true) {
         for (const above of held.splice(0)) this.#add(tree, above.entry, above.relative);
