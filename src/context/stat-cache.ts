@@ -107,7 +107,7 @@ export function loadStatCache(file: string): StatCache {
  */
 export function mergeStatCache(file: string, added: readonly StatCacheRows[]): void {
   if (added.every((rows) => rows.length === 0)) return;
-  const body = mergeRows([readRows(file), ...added]);
+  const body = mergeRows(readRows(file), added);
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const temporary = `${file}.${process.pid}.tmp`;
   fsCall(() => replaceFile(file, temporary, [magic, createHash("sha256").update(bytes).digest(), bytes]));
@@ -138,21 +138,55 @@ function readRows(file: string): StatCacheRows {
   return new BigInt64Array(body.buffer.slice(body.byteOffset, body.byteOffset + body.length));
 }
 
-/** The rows of all groups in order; of rows of one inode the one in the last group. */
-function mergeRows(groups: readonly StatCacheRows[]): StatCacheRows {
-  const found = groups.flatMap((rows) => {
-    return Array.from({ length: rows.length / rowNumbers }, (_, index) => ({ rows, index }));
-  });
-  found.sort((a, b) => compareRows(a.rows, a.index, b.rows, b.index));
-  const latest = found.filter(({ rows, index }, at) => {
+/** All rows in order; of rows of one inode the one in the last group. `rows` are in order already. */
+function mergeRows(rows: StatCacheRows, added: readonly StatCacheRows[]): StatCacheRows {
+  const latest = latestOf(added);
+  const merged = new BigInt64Array(rows.length + latest.length * rowNumbers);
+  let length = 0;
+  const append = (part: StatCacheRows): void => {
+    merged.set(part, length);
+    length += part.length;
+  };
+  const count = rows.length / rowNumbers;
+  let next = 0;
+  for (const { group, index } of latest) {
+    const at = lowerBound(rows, next, group, index);
+    append(rows.subarray(next * rowNumbers, at * rowNumbers));
+    append(group.subarray(index * rowNumbers, (index + 1) * rowNumbers));
+    next = at < count && compareRows(rows, at, group, index) === 0 ? at + 1 : at;
+  }
+  append(rows.subarray(next * rowNumbers));
+  const all = merged.subarray(0, length);
+  return length <= maximumRows * rowNumbers ? all : withoutOldest(all);
+}
+
+interface AddedRow {
+  readonly group: StatCacheRows;
+  readonly index: number;
+}
+
+/** The rows of the groups in order; of rows of one inode the last. */
+function latestOf(groups: readonly StatCacheRows[]): readonly AddedRow[] {
+  const found = groups.flatMap((group) =>
+    Array.from({ length: group.length / rowNumbers }, (_, index): AddedRow => ({ group, index })),
+  );
+  found.sort((a, b) => compareRows(a.group, a.index, b.group, b.index));
+  return found.filter(({ group, index }, at) => {
     const next = found[at + 1];
-    return next === undefined || compareRows(rows, index, next.rows, next.index) !== 0;
+    return next === undefined || compareRows(group, index, next.group, next.index) !== 0;
   });
-  const merged = new BigInt64Array(latest.length * rowNumbers);
-  latest.forEach(({ rows, index }, at) => {
-    merged.set(rows.subarray(index * rowNumbers, (index + 1) * rowNumbers), at * rowNumbers);
-  });
-  return latest.length <= maximumRows ? merged : withoutOldest(merged);
+}
+
+/** The first of `rows` from `start` on that does not come before the row of `group`. */
+function lowerBound(rows: StatCacheRows, start: number, group: StatCacheRows, index: number): number {
+  let low = start;
+  let high = rows.length / rowNumbers;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareRows(rows, middle, group, index) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function withoutOldest(rows: StatCacheRows): StatCacheRows {

@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type Digest, digestOf } from "../../../src/base/digest.ts";
 import { type DirectoryTree, openDirectoryTree } from "../../../src/context/directory-tree.ts";
@@ -184,6 +185,26 @@ describe("the file", () => {
     expect(loaded.find(facts(2n))).toBeNull();
     expect(loaded.find(facts(2n, 9n))).toBe(digestOf("new"));
     expect(loaded.find(facts(3n))).toBe(digestOf("three"));
+  });
+
+  test("is the same whether rows come one by one, in groups or all at once", () => {
+    const row = fc
+      .tuple(fc.bigInt(-9n, 9n), fc.nat(3))
+      .map(([inode, size]) => rowsOf([facts(inode, BigInt(size)), "x"]));
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 30 }), fc.nat(30), (rows, split) => {
+        const written = [rows.map((one) => [one]), [rows.slice(0, split), rows.slice(split)], [rows]].map(
+          (merges, at) => {
+            const file = `${cache}-${at}`;
+            rmSync(file, { force: true });
+            for (const groups of merges) mergeStatCache(file, groups);
+            return readFileSync(file, "hex");
+          },
+        );
+        expect(new Set(written).size).toBe(1);
+      }),
+      { numRuns: 50, seed: 3 },
+    );
   });
 
   test("is not written without anything new, is private, and leaves nothing beside it", () => {
