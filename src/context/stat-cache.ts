@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type Digest, digestFromBytes, hexOf } from "../base/digest.ts";
 import { fsCall } from "../layer/fs-call.ts";
 import { factAt, factCount } from "./file-facts.ts";
@@ -101,12 +101,12 @@ export function loadStatCache(file: string): StatCache {
 }
 
 /**
- * Adds rows to the stat cache `file`, in place of older ones of the same inode, and replaces the file as a whole. Rows
- * that another process adds at the same time may get lost; they are found out again. Throws STORE_NO_SPACE,
+ * Adds rows, maybe none, to the stat cache `file`, in place of older ones of the same inode, and replaces the file as a
+ * whole. Rows that another process adds at the same time may get lost; they are found out again. Throws STORE_NO_SPACE,
  * STORE_UNWRITABLE or SYSTEM_CALL_FAILED when it cannot be written.
  */
 export function mergeStatCache(file: string, added: readonly StatCacheRows[]): void {
-  if (added.every((rows) => rows.length === 0)) return;
+  if (added.every((rows) => rows.length === 0) && existsSync(file)) return;
   const body = mergeRows(readRows(file), added);
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const temporary = `${file}.${process.pid}.tmp`;

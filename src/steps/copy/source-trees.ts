@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import {
   type DirectoryTree,
   type FoundTree,
@@ -51,7 +52,9 @@ export class SourceTrees {
   newStatCacheRows(): readonly NewStatCacheRows[] {
     return this.#directories.flatMap(({ spec, tree }) => {
       const rows = tree.newDigests();
-      return spec.statCache === null || rows.length === 0 ? [] : [{ file: spec.statCache, rows }];
+      const file = spec.statCache;
+      // Without rows as well: a context that has a stat cache is one that was built before.
+      return file === null || (rows.length === 0 && existsSync(file)) ? [] : [{ file, rows }];
     });
   }
 
