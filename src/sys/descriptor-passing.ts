@@ -25,23 +25,34 @@ export function makeSocketPair(): readonly [number, number] {
   return [fds.readInt32LE(0), fds.readInt32LE(4)];
 }
 
-/** `struct msghdr` with one piece of data, and the buffers it points to. */
-function messageOf(bytes: Buffer, control: Buffer): { readonly message: Buffer; readonly vector: Buffer } {
-  const vector = Buffer.alloc(16);
-  vector.writeBigUInt64LE(addressOf(bytes), 0);
-  vector.writeBigUInt64LE(BigInt(bytes.length), 8);
-  const message = Buffer.alloc(56);
-  message.writeBigUInt64LE(addressOf(vector), 16);
-  message.writeBigUInt64LE(1n, 24);
-  if (control.length > 0) message.writeBigUInt64LE(addressOf(control), 32);
-  message.writeBigUInt64LE(BigInt(control.length), 40);
-  return { message, vector };
+/** Parts of a message's memory: `struct msghdr`, `struct iovec`, then what those point to. */
+const vectorAt = 56;
+const controlAt = vectorAt + 16;
+const controlLengthAt = 40;
+
+/**
+ * A message with room for one piece of data and for control data, as sendmsg(2) and recvmsg(2) take it. All of it is one
+ * buffer: of one that only a pointer leads to nobody knows that it is needed, and it is gone with the next garbage
+ * collection.
+ */
+function makeMessage(controlLength: number, dataLength: number) {
+  const memory = Buffer.alloc(controlAt + controlLength + dataLength);
+  const address = addressOf(memory);
+  const dataAt = controlAt + controlLength;
+  memory.writeBigUInt64LE(address + BigInt(dataAt), vectorAt);
+  memory.writeBigUInt64LE(BigInt(dataLength), vectorAt + 8);
+  memory.writeBigUInt64LE(address + BigInt(vectorAt), 16);
+  memory.writeBigUInt64LE(1n, 24);
+  if (controlLength > 0) memory.writeBigUInt64LE(address + BigInt(controlAt), 32);
+  memory.writeBigUInt64LE(BigInt(controlLength), controlLengthAt);
+  return { memory, control: memory.subarray(controlAt, dataAt), data: memory.subarray(dataAt) };
 }
 
 /** Sends a short message and with it open descriptors (unix(7), SCM_RIGHTS); the sender's own ones stay open. */
 export function sendWithDescriptors(socket: number, bytes: Buffer, descriptors: readonly number[]): void {
   const length = headerLength + 4 * descriptors.length;
-  const control = Buffer.alloc(descriptors.length === 0 ? 0 : Math.ceil(length / 8) * 8);
+  const { memory, control, data } = makeMessage(descriptors.length === 0 ? 0 : Math.ceil(length / 8) * 8, bytes.length);
+  data.set(bytes);
   if (descriptors.length > 0) {
     control.writeBigUInt64LE(BigInt(length), 0);
     control.writeInt32LE(SOL_SOCKET, 8);
@@ -50,8 +61,7 @@ export function sendWithDescriptors(socket: number, bytes: Buffer, descriptors: 
       control.writeInt32LE(fd, headerLength + 4 * index);
     });
   }
-  const { message } = messageOf(bytes, control);
-  if (cSendmsg(socket, message, MSG_NOSIGNAL) < bytes.length) throw systemError("sendmsg", null, lastErrno());
+  if (cSendmsg(socket, memory, MSG_NOSIGNAL) < bytes.length) throw systemError("sendmsg", null, lastErrno());
 }
 
 /** A message and the descriptors that came with it. */
@@ -65,22 +75,20 @@ export interface Received {
  * descriptors are the receiver's to close; no program inherits them.
  */
 export function receiveWithDescriptors(socket: number, length: number): Received | null {
-  const bytes = Buffer.alloc(length);
-  const control = Buffer.alloc(headerLength + 4 * descriptorLimit);
-  const { message } = messageOf(bytes, control);
-  let count = cRecvmsg(socket, message, MSG_CMSG_CLOEXEC);
-  while (count < 0 && lastErrno() === errnoNumbers.EINTR) count = cRecvmsg(socket, message, MSG_CMSG_CLOEXEC);
+  const { memory, control, data } = makeMessage(headerLength + 4 * descriptorLimit, length);
+  let count = cRecvmsg(socket, memory, MSG_CMSG_CLOEXEC);
+  while (count < 0 && lastErrno() === errnoNumbers.EINTR) count = cRecvmsg(socket, memory, MSG_CMSG_CLOEXEC);
   if (count < 0) {
     if (lastErrno() === errnoNumbers.ECONNRESET) return null;
     throw systemError("recvmsg", null, lastErrno());
   }
   if (count === 0) return null;
-  const controlLength = Number(message.readBigUInt64LE(40));
+  const controlLength = Number(memory.readBigUInt64LE(controlLengthAt));
   const descriptors: number[] = [];
   if (controlLength >= headerLength) {
     for (let at = headerLength; at + 4 <= Number(control.readBigUInt64LE(0)); at += 4) {
       descriptors.push(control.readInt32LE(at));
     }
   }
-  return { bytes: bytes.subarray(0, count), descriptors };
+  return { bytes: data.subarray(0, count), descriptors };
 }

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import { describe, expect, test } from "vitest";
 import { makeSocketPair, receiveWithDescriptors, sendWithDescriptors } from "../../../src/sys/descriptor-passing.ts";
 import { isReadable, waitReadable } from "../../../src/sys/wait-readable.ts";
@@ -9,6 +10,23 @@ const temporary = useTemporaryDirectory();
 const word = (text: string): Buffer => Buffer.from(text.padEnd(8));
 
 describe.skipIf(process.platform !== "linux")("descriptors sent over a socket (Linux)", () => {
+  test("arrive whatever the garbage collector does meanwhile", () => {
+    const [one, other] = makeSocketPair();
+    setFlagsFromString("--stress-scavenge=80");
+    try {
+      for (let round = 0; round < 5000; round += 1) {
+        sendWithDescriptors(one, word(`${round}`), [one]);
+        const received = receiveWithDescriptors(other, 8);
+        for (const fd of received?.descriptors ?? []) closeSync(fd);
+        expect([received?.bytes.toString().trim(), received?.descriptors.length]).toEqual([`${round}`, 1]);
+      }
+    } finally {
+      setFlagsFromString("--stress-scavenge=0");
+    }
+    closeSync(one);
+    closeSync(other);
+  });
+
   test("are the same open files on the other side, each with its message", () => {
     const [one, other] = makeSocketPair();
     const files = ["a", "b", "c"].map((name) => join(temporary.path, name));
