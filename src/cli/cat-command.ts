@@ -5,7 +5,7 @@ import type { FileReader } from "../layer/file-tree.ts";
 import { verifiedReader } from "../output/verified-reader.ts";
 import { writeDestination } from "../output/write-destination.ts";
 import { chooseImage, choosePlatform } from "./choose-images.ts";
-import type { CatOptions } from "./command-line.ts";
+import type { CatOptions } from "./content-commands.ts";
 import { findEntry, parseImagePath } from "./image-path.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";

@@ -1,12 +1,15 @@
 import { Argument, Command, CommanderError, Option } from "commander";
 import { BuildError } from "../base/errors.ts";
 import { didYouMean } from "../dockerfile/suggest-name.ts";
+import { type ArchiveHandlers, addArchiveCommands } from "./archive-commands.ts";
 import { type CommandNode, kindOfPlace } from "./completion/command-tree.ts";
 import type { Shell } from "./completion-command.ts";
 import { addContainerCommands, type ContainerHandlers } from "./container-commands.ts";
+import { addContentCommands, type ContentHandlers } from "./content-commands.ts";
 import { addImageCommands, examples, type ImageHandlers } from "./image-commands.ts";
 import { type LimitOptions, limitFlags } from "./limit-flags.ts";
 import { addRegistryCommands, type RegistryHandlers } from "./registry-commands.ts";
+import { addStoreCommands, type StoreHandlers } from "./store-commands.ts";
 
 /** Options every command has. */
 export interface GlobalOptions {
@@ -47,82 +50,15 @@ export interface BuildOptions extends GlobalOptions, LimitOptions {
   readonly check?: boolean;
 }
 
-export interface PruneOptions extends GlobalOptions {
-  readonly all?: boolean;
-  readonly containers?: boolean;
-  readonly images?: boolean;
-  readonly filter: readonly string[];
-  readonly keepStorage?: string;
-  readonly maxUsedSpace?: string;
-  readonly until?: string;
-}
-
-export interface DuOptions extends GlobalOptions {
-  readonly format?: string;
-  readonly verbose?: boolean;
-}
-
-export interface SaveOptions extends GlobalOptions {
-  readonly output?: string;
-  readonly format: "docker" | "oci";
-  readonly platform?: string;
-}
-
-export interface LoadOptions extends GlobalOptions {
-  readonly input?: string;
-  readonly tag?: string;
-}
-
-export interface ExportOptions extends GlobalOptions {
-  readonly output?: string;
-  readonly platform?: string;
-}
-
-export interface ImportOptions extends GlobalOptions {
-  readonly change: readonly string[];
-  readonly message?: string;
-  readonly platform?: string;
-}
-
-export interface LsOptions extends GlobalOptions {
-  readonly platform?: string;
-}
-
-export interface CatOptions extends GlobalOptions {
-  readonly platform?: string;
-}
-
-export interface SquashOptions extends GlobalOptions {
-  readonly tag: readonly string[];
-  readonly from?: string;
-  readonly quiet?: boolean;
-}
-
-export interface VerifyOptions extends GlobalOptions {
-  readonly format: "text" | "json";
-  readonly strict?: boolean;
-}
-
-export interface DiffOptions extends GlobalOptions {
-  readonly platform?: string;
-  readonly format: "text" | "json";
-  readonly from?: string;
-}
-
 /** What runs when a command was recognised; each is loaded only then. */
-export interface CommandHandlers extends ContainerHandlers, ImageHandlers, RegistryHandlers {
+export interface CommandHandlers
+  extends ArchiveHandlers,
+    ContainerHandlers,
+    ContentHandlers,
+    ImageHandlers,
+    RegistryHandlers,
+    StoreHandlers {
   build(context: string, options: BuildOptions): Promise<void>;
-  save(images: readonly string[], options: SaveOptions): Promise<void>;
-  load(options: LoadOptions): Promise<void>;
-  export(image: string, options: ExportOptions): Promise<void>;
-  import(source: string, reference: string | undefined, options: ImportOptions): Promise<void>;
-  ls(place: string, options: LsOptions): Promise<void>;
-  cat(place: string, options: CatOptions): Promise<void>;
-  diff(before: string, after: string | undefined, options: DiffOptions): Promise<void>;
-  verify(source: string, options: VerifyOptions): Promise<void>;
-  squash(image: string, options: SquashOptions): Promise<void>;
-  prune(options: PruneOptions): Promise<void>;
-  du(options: DuOptions): Promise<void>;
   completion(shell: Shell, tree: CommandNode): Promise<void>;
   complete(kind: string, options: GlobalOptions): Promise<void>;
   debugInstructions(file: string, options: GlobalOptions): Promise<void>;
@@ -241,113 +177,13 @@ function createProgram(handlers: CommandHandlers, streams: Streams): Command {
       .option("--debug", "show stack traces and causes of errors");
 
   addBuild(program, handlers);
-  addImageCommands({ command, repeatable, oneOf }, handlers);
-  addRegistryCommands({ command, repeatable, oneOf }, handlers);
-  addContainerCommands({ command, repeatable, oneOf }, handlers);
-  command("save", "write images as an archive")
-    .argument("<images...>", "references, image IDs or beginnings of them")
-    .option("-o, --output <file>", "the file to write, - for stdout (the default)")
-    .addOption(
-      new Option(
-        "--format <format>",
-        "docker: for docker load and everything that reads OCI; oci: several platforms too",
-      )
-        .choices(["docker", "oci"])
-        .default("docker"),
-    )
-    .option("--platform <os/arch[/variant]>", "only this platform of each image")
-    .addHelpText(
-      "after",
-      examples("save ns/app ns/other -o images.tar", "save --format oci ns/app | gzip > app.tar.gz"),
-    )
-    .action((images: string[], options: SaveOptions) => handlers.save(images, options));
-  command("load", "take the images of an archive of docker save, or of an OCI layout, into the store")
-    .option("-i, --input <file>", "archive, plain or compressed, or directory; - for stdin (the default)")
-    .option("-t, --tag <reference>", "name for an image that has none in the archive")
-    .addHelpText("after", examples("load -i images.tar", "load -t ns/app < nameless.tar.gz"))
-    .action((options: LoadOptions) => handlers.load(options));
-  command("export", "write an image's file system as a tar")
-    .argument("<image>", "reference, image ID or the beginning of one")
-    .option("-o, --output <file>", "the file to write, - for stdout (the default)")
-    .option("--platform <os/arch[/variant]>", "the platform, where the image has several")
-    .addHelpText("after", examples("export ns/app -o rootfs.tar", "export ns/app | tsbuild import - ns/flat:new"))
-    .action((image: string, options: ExportOptions) => handlers.export(image, options));
-  command("import", "make an image of a file system")
-    .argument("<source>", "a tar, plain or compressed: a file, an http(s) URL, - for stdin")
-    .argument("[reference]", "name of the image")
-    .addOption(repeatable("-c, --change <instruction>", "a Dockerfile instruction about the config: CMD, ENV, USER, …"))
-    .option("-m, --message <text>", "comment of the image's history")
-    .option("--platform <os/arch[/variant]>", "platform of the image (default: this machine's)")
-    .addHelpText(
-      "after",
-      examples(
-        "import rootfs.tar.xz ns/app -c 'CMD [\"sh\"]'",
-        "import https://example.com/rootfs.tar ns/app --platform linux/arm64",
-      ),
-    )
-    .action((source: string, reference: string | undefined, options: ImportOptions) =>
-      handlers.import(source, reference, options),
-    );
-  command("ls", "list a directory of an image")
-    .argument("<image[:/path]>", "the image, and a path in it; its root when left out")
-    .option("--platform <os/arch[/variant]>", "the platform, where the image has several")
-    .addHelpText("after", examples("ls ns/app:/etc"))
-    .action((place: string, options: LsOptions) => handlers.ls(place, options));
-  command("cat", "print a file of an image")
-    .argument("<image:/path>", "the image, and the path in it")
-    .option("--platform <os/arch[/variant]>", "the platform, where the image has several")
-    .addHelpText("after", examples("cat ns/app:/etc/os-release"))
-    .action((place: string, options: CatOptions) => handlers.cat(place, options));
-  command(
-    "diff",
-    "list what differs between two images, or what each layer of one changes: A added, C changed, D removed",
-  )
-    .argument("<before>", "reference, image ID or the beginning of one")
-    .argument("[after]", "the image it is compared with; without it, the layers of the first are listed")
-    .option("--platform <os/arch[/variant]>", "the platform, where images have several")
-    .option(
-      "--from <layer>",
-      "list the last layers: how many, or the diffID or image they stand on (default: all but the lowest)",
-    )
-    .addOption(new Option("--format <format>", "how it is printed").choices(["text", "json"]).default("text"))
-    .action((before: string, after: string | undefined, options: DiffOptions) => handlers.diff(before, after, options));
-  command("verify", "check an image from its bytes: digests, sizes, documents, layers; one line a problem")
-    .argument("<source>", "an image of the store, an archive or a directory with an OCI layout, - for stdin")
-    .option("--strict", "hold the layers of an archive to what tsbuild writes: sorted, each path once")
-    .addOption(new Option("--format <format>", "how problems are printed").choices(["text", "json"]).default("text"))
-    .action((source: string, options: VerifyOptions) => handlers.verify(source, options));
-  command("squash", "merge the layers of an image into one")
-    .argument("<image>", "reference, image ID or the beginning of one")
-    .addOption(
-      repeatable("-t, --tag <reference>", "name of the new image, repeatable (default: the name it is asked by)"),
-    )
-    .option("--from <layer>", "merge only the last layers: how many, or the diffID or image they stand on")
-    .option("-q, --quiet", "print the image ID only")
-    .action((image: string, options: SquashOptions) => handlers.squash(image, options));
-  command("prune", "remove build cache that nothing needs")
-    .option("-a, --all", "remove all build cache; images stay")
-    .option("--containers", "remove containers too that do not run")
-    .option("--images", "remove images too that no container needs: all, or those that --filter names")
-    .addOption(
-      repeatable(
-        "--filter <name=value>",
-        "until=: as --until, and of images when they were built; of images label=, label!=, reference=; repeatable",
-      ),
-    )
-    .option("--keep-storage <size>", "keep the most recently used cache up to this size")
-    .option("--max-used-space <size>", "the same")
-    .option("--until <duration>", "remove only what was not used for so long: 24h, 7d")
-    .option("-f, --force", "do not ask, as is never done")
-    .addHelpText(
-      "after",
-      examples("prune --until 7d", "prune -a --max-used-space 10g", "prune --images --filter label=stage=ci"),
-    )
-    .action((options: PruneOptions) => handlers.prune(options));
-  command("du", "show what the store holds and how much of it prune can free")
-    .option("--format <json|table|template>", "one JSON object a line, a table, or a Go template for each line")
-    .option("-v, --verbose", "show every image, layer and cache record, and what they share")
-    .addHelpText("after", examples("du -v", "du --format '{{.Type}}: {{.Size}}'", "du -v --format json"))
-    .action((options: DuOptions) => handlers.du(options));
+  const maker: CommandMaker = { command, repeatable, oneOf };
+  addImageCommands(maker, handlers);
+  addRegistryCommands(maker, handlers);
+  addContainerCommands(maker, handlers);
+  addArchiveCommands(maker, handlers);
+  addContentCommands(maker, handlers);
+  addStoreCommands(maker, handlers);
   program
     .command("completion")
     .description("print the script that completes commands, options and names in a shell")

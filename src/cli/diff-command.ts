@@ -4,7 +4,7 @@ import { type ImageWorkshop, withImageWorkshop } from "../engine/image-workshop.
 import { findImage, layersBelow } from "../engine/layers-below.ts";
 import { compareTrees, type TreeChange } from "../layer/compare-trees.ts";
 import { chooseImage, choosePlatform } from "./choose-images.ts";
-import type { DiffOptions } from "./command-line.ts";
+import type { DiffOptions } from "./content-commands.ts";
 import { formatSize } from "./format-size.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";

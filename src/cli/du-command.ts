@@ -1,10 +1,10 @@
 import { type DiskUsage, measureStore } from "../store/disk-usage.ts";
 import type { Store } from "../store/open-store.ts";
-import type { DuOptions } from "./command-line.ts";
 import { formatRows } from "./format-rows.ts";
 import { formatSize } from "./format-size.ts";
 import { formatAge } from "./format-time.ts";
 import { findUniqueLayers, LayerSizes, listImageRows, repositoryOf, shortId } from "./image-rows.ts";
+import type { DuOptions } from "./store-commands.ts";
 import { jsonOfValue } from "./template/print-value.ts";
 import { structOf, type TemplateStruct } from "./template/template-value.ts";
 import { withStore } from "./with-store.ts";

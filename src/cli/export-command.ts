@@ -1,7 +1,7 @@
 import { takeOut, withImageWorkshop } from "../engine/image-workshop.ts";
 import { rootfsTarOutput } from "../output/rootfs-tar-output.ts";
+import type { ExportOptions } from "./archive-commands.ts";
 import { chooseImage, choosePlatform } from "./choose-images.ts";
-import type { ExportOptions } from "./command-line.ts";
 import { refuseTerminal } from "./refuse-terminal.ts";
 import { withByteSpinner } from "./spinner.ts";
 import { storeRoot } from "./store-root.ts";

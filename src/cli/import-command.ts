@@ -3,7 +3,7 @@ import { importImage } from "../engine/import-image.ts";
 import { hostPlatform, parsePlatform } from "../image/platform.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
 import { countBytes } from "../output/count-bytes.ts";
-import type { ImportOptions } from "./command-line.ts";
+import type { ImportOptions } from "./archive-commands.ts";
 import { refuseTerminal } from "./refuse-terminal.ts";
 import { withByteSpinner } from "./spinner.ts";
 import { storeRoot } from "./store-root.ts";

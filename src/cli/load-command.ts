@@ -2,7 +2,7 @@ import { withImageWorkshop } from "../engine/image-workshop.ts";
 import { loadImages } from "../engine/load-images.ts";
 import { familiarReference, formatReference, parseReference } from "../image/reference.ts";
 import { countBytes } from "../output/count-bytes.ts";
-import type { LoadOptions } from "./command-line.ts";
+import type { LoadOptions } from "./archive-commands.ts";
 import { refuseTerminal } from "./refuse-terminal.ts";
 import { withByteSpinner } from "./spinner.ts";
 import { storeRoot } from "./store-root.ts";

@@ -1,7 +1,7 @@
 import { openImageTree } from "../engine/image-tree.ts";
 import { withImageWorkshop } from "../engine/image-workshop.ts";
 import { chooseImage, choosePlatform } from "./choose-images.ts";
-import type { LsOptions } from "./command-line.ts";
+import type { LsOptions } from "./content-commands.ts";
 import { entryCells } from "./format-entry.ts";
 import { findEntry, parseImagePath } from "./image-path.ts";
 import { storeRoot } from "./store-root.ts";

@@ -3,12 +3,12 @@ import { familiarReference } from "../image/reference.ts";
 import type { Store } from "../store/open-store.ts";
 import { prune } from "../store/prune.ts";
 import { parseSize } from "./build-flags.ts";
-import type { PruneOptions } from "./command-line.ts";
 import { formatSize } from "./format-size.ts";
 import { labelFilter, parseImageFilters } from "./image-filter.ts";
 import { listImageRows } from "./image-rows.ts";
 import { parseMoment } from "./parse-moment.ts";
 import { withSpinner } from "./spinner.ts";
+import type { PruneOptions } from "./store-commands.ts";
 import { withInterrupt } from "./with-interrupt.ts";
 import { withStore } from "./with-store.ts";
 

@@ -1,8 +1,8 @@
 import { BuildError } from "../base/errors.ts";
 import { withImageWorkshop } from "../engine/image-workshop.ts";
 import { saveImages } from "../engine/save-images.ts";
+import type { SaveOptions } from "./archive-commands.ts";
 import { chooseImage, choosePlatform } from "./choose-images.ts";
-import type { SaveOptions } from "./command-line.ts";
 import { refuseTerminal } from "./refuse-terminal.ts";
 import { withByteSpinner } from "./spinner.ts";
 import { storeRoot } from "./store-root.ts";

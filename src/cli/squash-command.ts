@@ -3,7 +3,7 @@ import { withImageWorkshop } from "../engine/image-workshop.ts";
 import { squashStoredImage } from "../engine/squash-stored-image.ts";
 import { parseNewName } from "../image/reference.ts";
 import { chooseImage } from "./choose-images.ts";
-import type { SquashOptions } from "./command-line.ts";
+import type { SquashOptions } from "./content-commands.ts";
 import { renderSquash } from "./render-squash.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";

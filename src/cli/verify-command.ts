@@ -3,7 +3,7 @@ import { type ImageWorkshop, withImageWorkshop } from "../engine/image-workshop.
 import { isFileSource, verifyFile, verifyStoredImage } from "../engine/verify-image.ts";
 import type { StoredImage } from "../store/image-store.ts";
 import { chooseImage } from "./choose-images.ts";
-import type { VerifyOptions } from "./command-line.ts";
+import type { VerifyOptions } from "./content-commands.ts";
 import { ReportedError } from "./reported-error.ts";
 import { storeRoot } from "./store-root.ts";
 import { withInterrupt } from "./with-interrupt.ts";
