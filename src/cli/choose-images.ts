@@ -1,9 +1,9 @@
 import { BuildError, isBuildError } from "../base/errors.ts";
+import { findImages } from "../engine/find-images.ts";
 import { hostPlatform, parsePlatform, selectPlatform } from "../image/platform.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
 import type { StoredImage, StoredPlatformImage } from "../store/image-store.ts";
 import type { Store } from "../store/open-store.ts";
-import { findImages } from "./find-images.ts";
 
 /** What a user means by `text`, and the name it was asked for by: null for an image ID. Throws IMAGE_NOT_FOUND. */
 export async function chooseImage(

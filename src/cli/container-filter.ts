@@ -1,9 +1,9 @@
 import { hexOf } from "../base/digest.ts";
 import { BuildError } from "../base/errors.ts";
+import { referenceOf } from "../engine/find-images.ts";
 import { formatReference } from "../image/reference.ts";
 import type { StoredContainer } from "../store/container-store.ts";
 import { exitCodeOfContainer, stateOf } from "./container-status.ts";
-import { referenceOf } from "./find-images.ts";
 
 type Fits = (container: StoredContainer) => boolean;
 

@@ -1,9 +1,9 @@
 import type { Digest } from "../base/digest.ts";
 import { BuildError, isBuildError } from "../base/errors.ts";
+import { findImages, referenceOf } from "../engine/find-images.ts";
 import { familiarReference, formatReference, parseReference } from "../image/reference.ts";
 import type { StoredImage } from "../store/image-store.ts";
 import type { Store } from "../store/open-store.ts";
-import { findImages, referenceOf } from "./find-images.ts";
 import type { RmiOptions } from "./image-commands.ts";
 import { withStore } from "./with-store.ts";
 

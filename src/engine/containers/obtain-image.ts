@@ -1,8 +1,8 @@
 import { BuildError, isBuildError } from "../../base/errors.ts";
 import { hostPlatform, type Platform, selectPlatform } from "../../image/platform.ts";
-import { formatReference, parseReference } from "../../image/reference.ts";
 import type { StoredImage, StoredPlatformImage } from "../../store/image-store.ts";
 import type { Store } from "../../store/open-store.ts";
+import { findImages } from "../find-images.ts";
 
 /** Which image, and whether a registry may be asked for it. */
 export interface ImageWish {
@@ -36,16 +36,10 @@ export async function obtainImage(
   return selectPlatform(image.platforms, wanted, image.reference);
 }
 
-/** What is called `name` here, or has that ID; null for nothing, or several. */
+/** What is called `name` here, or has that ID; null for nothing, or when the beginning of an ID fits several. */
 async function findImage(store: Store, name: string): Promise<StoredImage | null> {
   try {
-    const image = await store.images.get(formatReference(parseReference(name)));
-    if (image !== null) return image;
-  } catch (error) {
-    if (!isBuildError(error, "REFERENCE_INVALID")) throw error;
-  }
-  try {
-    return (await store.images.find(name))[0] ?? null;
+    return (await findImages(store, name))[0] ?? null;
   } catch (error) {
     if (isBuildError(error, "IMAGE_NOT_FOUND")) return null;
     throw error;
